@@ -1,0 +1,12 @@
+/* leat.h - the whole public API in one include. */
+#ifndef LEAT_LEAT_H
+#define LEAT_LEAT_H
+
+#include "leat/common.h"
+#include "leat/media.h"
+#include "leat/model.h"
+#include "leat/status.h"
+#include "leat/tensor.h"
+#include "leat/workload.h"
+
+#endif

@@ -1,0 +1,29 @@
+/* file.h - read-only mappings and atomic writes. */
+#ifndef LEAT_BASE_FILE_H
+#define LEAT_BASE_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "leat/status.h"
+
+typedef struct leat_mapping {
+    const uint8_t *data; /* NULL when bytes == 0 */
+    size_t         bytes;
+} leat_mapping;
+
+/* Maps a regular file read-only and private.  LEAT_EIO names the path and errno. */
+int leat__map_file(const char *path, leat_mapping *mapping, leat_error *error);
+/* Maps `path` relative to the folder `base`, which it may not leave: refuses absolute paths, "..", links (unless allow_links, and
+ * then only to targets under the real folder), hard-linked and non-regular files. */
+int leat__map_beneath(const char *base, const char *path, int allow_links, leat_mapping *mapping, leat_error *error);
+void leat__unmap(leat_mapping *mapping);
+/* Tells the OS that the pages of [data, data+bytes) inside a mapping are not needed now (they are re-read if touched). */
+void leat__map_release(const void *data, size_t bytes);
+
+/* Writes the whole buffer under a temporary name beside `path`, then renames.  Nothing is left behind on failure. */
+int leat__write_file(const char *path, const void *data, size_t bytes, leat_error *error);
+/* Reads a whole (also non-regular) file up to `limit` bytes; *data: the caller takes it, NUL-terminated, leat__free(). */
+int leat__read_file(const char *path, size_t limit, char **data, size_t *bytes, leat_error *error);
+
+#endif
