@@ -24,6 +24,7 @@ struct leat_value {
     const char  *dim_names[LEAT_MAX_RANK]; /* symbols of graph inputs and outputs, or NULL */
     leat_tensor *constant;           /* initializer or folded: data set; else NULL */
     leat_node   *producer;           /* NULL for inputs and constants */
+    leat_node   *reader;             /* the last node (of any graph) that leat__graph_index() saw reading it; the reader when uses == 1 */
     leat_graph  *graph;              /* where it is defined */
     int32_t      uses;               /* readers incl. graph outputs and inner graphs; valid after leat__graph_index() */
     int32_t      id;                 /* dense index over the whole model (root and inner graphs), valid after leat__graph_index() */
