@@ -15,6 +15,7 @@ all: $(BUILD)/leat $(BUILD)/libleat.so   ## build the binary and the library
 -include mk/demo.mk
 -include mk/bench.mk
 -include mk/install.mk
+-include mk/check.mk
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t18

@@ -10,6 +10,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 #define LEAT_VERSION_MAJOR 0
 #define LEAT_VERSION_MINOR 1
@@ -98,6 +99,7 @@ typedef struct leat_machine {
  * `threads` of the _nt figures, 0 = all usable.  LEAT_EINVAL, LEAT_ENOMEM.  Any thread; not RT-safe (runs for measure_ms). */
 int leat_machine_measure(int measure_ms, int threads, leat_machine *machine);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

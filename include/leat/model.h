@@ -15,6 +15,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 typedef struct leat_model   leat_model;
 typedef struct leat_context leat_context;
@@ -155,6 +156,7 @@ typedef struct leat_node_stats {
 /* LEAT_EINVAL past the end.  The context's thread. */
 int leat_context_node(const leat_context *context, int index, leat_node_stats *stats);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -11,6 +11,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* X(code, number, text): the one list of statuses. */
 #define LEAT_STATUS_LIST(X)                                              \
@@ -48,6 +49,7 @@ const char *leat_status_text(int status);
 /* Returns the code's name ("LEAT_EINVAL", ...).  Any thread, RT-safe. */
 const char *leat_status_name(int status);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

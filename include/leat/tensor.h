@@ -13,6 +13,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* X(name, number (ONNX TensorProto.DataType), bits per element, text).  BOOL is one byte, 0 or 1. */
 #define LEAT_DTYPE_LIST(X)       \
@@ -59,6 +60,7 @@ int64_t leat_tensor_count(const leat_tensor *tensor);
 /* count * element size; SIZE_MAX on overflow or unknown dimension.  Any thread, RT-safe. */
 size_t leat_tensor_bytes(const leat_tensor *tensor);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
