@@ -1,0 +1,134 @@
+/* cpu.c - which instructions may be used, and the tables of kernels filled for them.
+ *
+ * A level counts only if CPUID names all its features and XGETBV shows that the OS saves the registers it needs: a hypervisor or a
+ * kernel option may hide the state while CPUID still shows the instructions.  The level in use is the detected one, lowered by
+ * LEAT_ISA (read once) or by leat_isa_select(); an unknown or higher value of LEAT_ISA is ignored.
+ */
+#include "cpu/cpu.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#if LEAT_CPU_X86
+#include <cpuid.h>
+#endif
+
+#define FAMILY(name) void leat__##name##_init(leat_isa level);
+#include "cpu/cpu_families.h"
+#undef FAMILY
+
+#define FAMILY(name) leat__##name##_init,
+static void (*const families[])(leat_isa level) = {
+#include "cpu/cpu_families.h"
+    NULL};
+#undef FAMILY
+
+static const char *const level_names[LEAT_ISA_COUNT] = {"ref", "avx2", "avx512", "avx512vnni"};
+
+static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int      filled;   /* 1 once the tables are filled */
+static atomic_int      in_use;   /* leat_isa of the tables */
+static atomic_int      holders;  /* models open */
+
+#if LEAT_CPU_X86
+#define XCR0_SSE_AVX 0x06u /* XMM and the upper halves of YMM */
+#define XCR0_AVX512 0xe6u  /* the above, opmasks, upper ZMM, ZMM16-31 */
+
+static int has_bits(unsigned value, unsigned mask) { return (value & mask) == mask; }
+
+static unsigned saved_state(void) {
+    unsigned low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+}
+
+leat_isa leat__cpu_detect(void) {
+    unsigned eax, ebx, ecx, edx, ebx7, ecx7;
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx)) return LEAT_ISA_REF;
+    if (!has_bits(ecx, bit_OSXSAVE | bit_AVX | bit_FMA | bit_F16C)) return LEAT_ISA_REF;
+    if (!__get_cpuid_count(7, 0, &eax, &ebx7, &ecx7, &edx)) return LEAT_ISA_REF;
+    unsigned state = saved_state();
+    if (!has_bits(state, XCR0_SSE_AVX) || !has_bits(ebx7, bit_AVX2 | bit_BMI2)) return LEAT_ISA_REF;
+    if (!has_bits(state, XCR0_AVX512)) return LEAT_ISA_AVX2;
+    if (!has_bits(ebx7, bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL)) return LEAT_ISA_AVX2;
+    return has_bits(ecx7, bit_AVX512VNNI) ? LEAT_ISA_AVX512VNNI : LEAT_ISA_AVX512;
+}
+#else
+leat_isa leat__cpu_detect(void) { return LEAT_ISA_REF; }
+#endif
+
+static void fill_tables(leat_isa level) {
+    for (int i = 0; families[i]; i++) families[i](level);
+    atomic_store(&in_use, (int)level);
+    atomic_store(&filled, 1);
+}
+
+static leat_isa wanted_level(void) {
+    leat_isa detected = leat__cpu_detect(), asked;
+    const char *text = getenv("LEAT_ISA");
+    if (!text || leat_isa_parse(text, &asked) != LEAT_OK || asked > detected) return detected;
+    return asked;
+}
+
+void leat__cpu_init(void) {
+    if (atomic_load(&filled)) return;
+    pthread_mutex_lock(&init_lock);
+    if (!atomic_load(&filled)) fill_tables(wanted_level());
+    pthread_mutex_unlock(&init_lock);
+}
+
+void leat__cpu_select(leat_isa level) {
+    leat_isa detected = leat__cpu_detect();
+    pthread_mutex_lock(&init_lock);
+    fill_tables(level > detected ? detected : level);
+    pthread_mutex_unlock(&init_lock);
+}
+
+leat_isa leat__cpu_level(void) {
+    leat__cpu_init();
+    return (leat_isa)atomic_load(&in_use);
+}
+
+void leat__cpu_hold(void) { atomic_fetch_add(&holders, 1); }
+void leat__cpu_release(void) { atomic_fetch_sub(&holders, 1); }
+
+static size_t cache_size(int name) {
+    long bytes = sysconf(name);
+    return bytes > 0 ? (size_t)bytes : 0;
+}
+
+void leat__cpu_caches(size_t *l1d, size_t *l2, size_t *l3) {
+    *l1d = cache_size(_SC_LEVEL1_DCACHE_SIZE);
+    *l2 = cache_size(_SC_LEVEL2_CACHE_SIZE);
+    *l3 = cache_size(_SC_LEVEL3_CACHE_SIZE);
+}
+
+/* ---- public ----------------------------------------------------------------------------------------------------------- */
+
+leat_isa leat_isa_supported(void) { return leat__cpu_detect(); }
+leat_isa leat_isa_selected(void) { return leat__cpu_level(); }
+
+int leat_isa_select(leat_isa level) {
+    if ((int)level < 0 || level >= LEAT_ISA_COUNT) return LEAT_EINVAL;
+    if (level > leat__cpu_detect()) return LEAT_EUNSUPPORTED;
+    if (atomic_load(&holders) > 0) return LEAT_ESTATE;
+    leat__cpu_select(level);
+    return LEAT_OK;
+}
+
+const char *leat_isa_name(leat_isa level) {
+    return (int)level >= 0 && level < LEAT_ISA_COUNT ? level_names[level] : NULL;
+}
+
+int leat_isa_parse(const char *name, leat_isa *level) {
+    if (!name || !level) return LEAT_EINVAL;
+    for (int i = 0; i < LEAT_ISA_COUNT; i++) {
+        if (strcmp(name, level_names[i]) != 0) continue;
+        *level = (leat_isa)i;
+        return LEAT_OK;
+    }
+    return LEAT_EINVAL;
+}
