@@ -158,6 +158,7 @@ static void reset_values(leat_graph *graph, int32_t *id) {
         leat_value *value = graph->values[i];
         value->uses = 0;
         value->producer = NULL;
+        value->reader = NULL;
         value->is_output = 0;
         value->id = (*id)++;
     }
@@ -171,7 +172,10 @@ static void count_uses(leat_graph *graph) {
         leat_node *node = graph->nodes[n];
         if (node->dead) continue;
         for (int i = 0; i < node->n_in; i++)
-            if (node->in[i]) node->in[i]->uses++;
+            if (node->in[i]) {
+                node->in[i]->uses++;
+                node->in[i]->reader = node;
+            }
         for (int o = 0; o < node->n_out; o++)
             if (node->out[o]) node->out[o]->producer = node;
         for (int a = 0; a < node->attrs.n; a++)
@@ -197,15 +201,9 @@ void leat__graph_compact(leat_graph *graph) {
 }
 
 leat_node *leat__graph_sole_reader(leat_value *value) {
-    if (value->uses != 1 || value->is_output) return NULL;
-    leat_graph *graph = value->graph;
-    for (int n = 0; n < graph->n_nodes; n++) {
-        leat_node *node = graph->nodes[n];
-        if (node->dead) continue;
-        for (int i = 0; i < node->n_in; i++)
-            if (node->in[i] == value) return node;
-    }
-    return NULL;
+    leat_node *reader = value->reader;
+    if (value->uses != 1 || value->is_output || !reader || reader->dead || reader->graph != value->graph) return NULL;
+    return reader;
 }
 
 int leat__graph_at(const leat_graph *graph, const leat_node *node) {
@@ -248,7 +246,7 @@ static leat_value *inner_need(const leat_graph *inner, const leat_graph *graph, 
     return NULL;
 }
 
-/* Depth-first from node `root`; LEAT_EFORMAT when it meets itself. `id` of a node is kept in its first output's id during the sort. */
+/* Depth-first from node `root`; LEAT_EFORMAT when it meets itself.  During the sort a value's id is the index of its producer. */
 static int visit(sorter *s, int root, leat_error *error) {
     int depth = 0;
     s->stack[0] = root;
