@@ -7,6 +7,7 @@
 #include "leat/model.h"
 #include "leat/status.h"
 #include "leat/tensor.h"
+#include "leat/tensor_io.h"
 #include "leat/workload.h"
 
 #endif

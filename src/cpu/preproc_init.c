@@ -1,0 +1,17 @@
+/* preproc_init.c - dispatch table of the image preprocessing kernels. */
+#include "cpu/cpu.h"
+#include "cpu/preproc.h"
+
+leat_preproc_table leat__preproc;
+
+void leat__preproc_init(leat_isa level) {
+    leat__preproc = (leat_preproc_table){leat_u8_columns_ref, leat_f32_rows_ref, leat_f32_to_f16_ref, leat_f32_to_u8_ref,
+                                         leat_f32_interleave3_ref};
+#if LEAT_CPU_X86
+    if (level < LEAT_ISA_AVX2) return;
+    leat__preproc.columns = leat_u8_columns_avx2;
+    leat__preproc.rows = leat_f32_rows_avx2;
+    leat__preproc.to_f16 = leat_f32_to_f16_avx2;
+    leat__preproc.to_u8 = leat_f32_to_u8_avx2;
+#endif
+}
