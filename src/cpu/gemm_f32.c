@@ -1,0 +1,234 @@
+/* gemm_f32.c - packing, blocking and threading of the matrix multiply.
+ *
+ * Loops, outermost first: blocks of about LEAT_GEMM_MC rows; blocks of depth so that a panel of B stays in L1; panels of B; register
+ * tiles.  Within a block of rows A and C stay in L2, and every panel of B is read once per block of rows.  A stays where it is, except
+ * where its rows lie a multiple of 4 KiB apart (they would evict each other from L1): then a block of it is copied to scratch.
+ */
+#include "cpu/gemm_f32.h"
+
+#include <math.h>
+#include <string.h>
+
+#define MAX_DEPTH 512    /* of one pass over a panel: 32 KiB at 16 columns */
+#define SINGLE_DEPTH 768 /* up to here one pass, no partial sums in C */
+#define ALIAS_FLOATS 512 /* 2 KiB: rows that far apart share few L1 sets */
+#define A_PAD 16         /* floats between copied rows */
+#define TASK_MACS 1500000.0
+
+static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static size_t align64(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
+/* Vectors of the panel that starts at vector `v` of `total`: pairs, but three at the end of an odd number. */
+static int panel_vectors(int64_t v, int64_t total) {
+    int64_t left = total - v;
+    return left == 3 || left == 1 ? (int)left : 2;
+}
+
+/* ---- packing ------------------------------------------------------------------------------------------------------------ */
+
+size_t leat__f32_gemm_packed_bytes(int64_t depth, int64_t n) {
+    int vec = leat__gemm_f32.vec;
+    return (size_t)depth * (size_t)(ceil_div(n, vec) * vec) * sizeof(float);
+}
+
+uint64_t leat__f32_gemm_format(void) { return (uint64_t)leat__gemm_f32.vec; }
+
+static void pack_column(const float *src, int64_t taps, int64_t k, int64_t st, int64_t sk, float *to, int width) {
+    for (int64_t t = 0; t < taps; t++)
+        for (int64_t i = 0; i < k; i++, to += width) *to = src[t * st + i * sk];
+}
+
+void leat__f32_gemm_pack(const float *src, int64_t taps, int64_t k, int64_t n, int64_t st, int64_t sk, int64_t sn, float *packed) {
+    int vec = leat__gemm_f32.vec;
+    int64_t total = ceil_div(n, vec);
+    for (int64_t v = 0; v < total;) {
+        int width = panel_vectors(v, total) * vec;
+        float *panel = packed + v * vec * taps * k;
+        for (int j = 0; j < width; j++) {
+            int64_t column = v * vec + j;
+            if (column < n) {
+                pack_column(src + column * sn, taps, k, st, sk, panel + j, width);
+                continue;
+            }
+            for (int64_t i = 0; i < taps * k; i++) panel[i * width + j] = 0;
+        }
+        v += width / vec;
+    }
+}
+
+/* ---- one thread's share -------------------------------------------------------------------------------------------------- */
+
+/* A pass over a block: rows [m, m + rows), taps [tap, tap + taps), floats [k0, k0 + k) of each. */
+typedef struct block {
+    const leat_gemm *g;
+    const float    **rows; /* [g->taps][stride] */
+    int64_t          stride;
+    int64_t          m, count;
+    int64_t          tap, taps, k0, k;
+    int64_t          skip; /* floats of the runs before k0: k0, or 0 where rows point to copies */
+    int              first, last;
+    int64_t          n0, n1;
+} block;
+
+static int64_t block_rows(const leat_gemm *g) { return min64(max64(g->m, 1), LEAT_GEMM_MC); }
+
+static int copies_a(const leat_gemm *g) {
+    return g->a && g->m > 1 && g->lda % ALIAS_FLOATS == 0 && g->n > 2 * leat__gemm_f32.vec;
+}
+
+static int64_t depth_step(const leat_gemm *g) {
+    return g->k <= SINGLE_DEPTH ? g->k : ceil_div(g->k, ceil_div(g->k, MAX_DEPTH));
+}
+
+static int64_t tap_step(const leat_gemm *g) {
+    if (g->taps * g->k <= SINGLE_DEPTH) return g->taps;
+    return g->k <= SINGLE_DEPTH ? max64(1, min64(g->taps, MAX_DEPTH / max64(g->k, 1))) : 1;
+}
+
+size_t leat__f32_gemm_scratch(const leat_gemm *g) {
+    size_t rows = align64((size_t)(block_rows(g) * g->taps) * sizeof(float *));
+    size_t copy = copies_a(g) ? (size_t)(block_rows(g) * (depth_step(g) + A_PAD)) * sizeof(float) : 0;
+    return rows + align64(copy) + 64;
+}
+
+static void clip_bounds(const leat_epilogue *e, float *lo, float *hi) {
+    *lo = e->act == LEAT_ACT_RELU ? 0.0f : e->act == LEAT_ACT_CLIP ? e->params.lo : -INFINITY;
+    *hi = e->act == LEAT_ACT_CLIP ? e->params.hi : INFINITY;
+}
+
+static int needs_pass(const leat_epilogue *e) {
+    return e->act != LEAT_ACT_NONE && e->act != LEAT_ACT_RELU && e->act != LEAT_ACT_CLIP;
+}
+
+static void run_panel(const block *b, int64_t column, int nv) {
+    const leat_gemm *g = b->g;
+    const leat_epilogue *e = &g->epilogue;
+    int width = nv * leat__gemm_f32.vec;
+    int64_t tiles = ceil_div(b->count, leat__gemm_f32.mr[nv]), row = 0;
+    leat_gemm_tile t = {.row_stride = b->stride, .taps = b->taps, .k0 = b->skip, .k = b->k, .ldc = g->ldc, .ldr = e->ldr,
+                        .n = (int)min64(width, g->n - column), .first = b->first, .last = b->last};
+    t.b = g->b + column * g->taps * g->k + (b->tap * g->k + b->k0) * width;
+    t.bias = e->bias ? e->bias + column : NULL;
+    clip_bounds(e, &t.lo, &t.hi);
+    for (int64_t i = 0; i < tiles; i++) {
+        int64_t next = (i + 1) * b->count / tiles, m = b->m + row;
+        t.rows = b->rows + b->tap * b->stride + row;
+        t.c = g->c + m * g->ldc + column;
+        t.residual = e->residual ? e->residual + m * e->ldr + column : NULL;
+        leat__gemm_f32.tile[nv][next - row](&t);
+        row = next;
+    }
+}
+
+static void run_panels(const block *b) {
+    int vec = leat__gemm_f32.vec;
+    int64_t total = ceil_div(b->g->n, vec), v = b->n0 / vec;
+    while (v * vec < b->n1) {
+        int nv = panel_vectors(v, total);
+        run_panel(b, v * vec, nv);
+        v += nv;
+    }
+}
+
+static void plain_rows(const float *a, int64_t lda, int64_t count, const float **rows) {
+    for (int64_t i = 0; i < count; i++) rows[i] = a + i * lda;
+}
+
+/* Copies floats [k0, k0 + k) of the block's rows to `copy` and points rows at them. */
+static void copy_rows(const block *b, float *copy) {
+    const leat_gemm *g = b->g;
+    int64_t step = depth_step(g) + A_PAD;
+    for (int64_t i = 0; i < b->count; i++) {
+        memcpy(copy + i * step, g->a + (b->m + i) * g->lda + b->k0, (size_t)b->k * sizeof(float));
+        b->rows[i] = copy + i * step;
+    }
+}
+
+static void run_depths(block *b, float *copy) {
+    const leat_gemm *g = b->g;
+    int64_t dk = depth_step(g), dt = tap_step(g);
+    for (int64_t tap = 0; tap < g->taps; tap += dt) {
+        for (int64_t k0 = 0; k0 < g->k || k0 == 0; k0 += max64(dk, 1)) {
+            b->tap = tap;
+            b->taps = min64(dt, g->taps - tap);
+            b->k0 = k0;
+            b->k = min64(dk, g->k - k0);
+            b->first = tap == 0 && k0 == 0;
+            b->last = tap + dt >= g->taps && k0 + dk >= g->k;
+            b->skip = copy ? 0 : k0;
+            if (copy) copy_rows(b, copy);
+            run_panels(b);
+        }
+    }
+}
+
+static void activate(const block *b) {
+    const leat_gemm *g = b->g;
+    const leat_epilogue *e = &g->epilogue;
+    int64_t width = min64(b->n1, g->n) - b->n0;
+    if (width == g->ldc) {
+        leat__act_f32(e->act, g->c + b->m * g->ldc, width * b->count, &e->params);
+        return;
+    }
+    for (int64_t i = 0; i < b->count; i++) leat__act_f32(e->act, g->c + (b->m + i) * g->ldc + b->n0, width, &e->params);
+}
+
+void leat__f32_gemm_part(const leat_gemm *g, int64_t m0, int64_t m1, int64_t n0, int64_t n1, void *scratch) {
+    int64_t stride = block_rows(g), blocks = ceil_div(m1 - m0, stride);
+    block b = {.g = g, .rows = scratch, .stride = stride, .n0 = n0, .n1 = n1};
+    float *copy = copies_a(g) ? (float *)((char *)scratch + align64((size_t)(stride * g->taps) * sizeof(float *))) : NULL;
+    for (int64_t i = 0; i < blocks; i++) {
+        b.m = m0 + i * (m1 - m0) / blocks;
+        b.count = m0 + (i + 1) * (m1 - m0) / blocks - b.m;
+        if (!g->a) g->rows(g->rows_arg, b.m, (int)b.count, b.rows, stride);
+        else if (!copy) plain_rows(g->a + b.m * g->lda, g->lda, b.count, b.rows);
+        run_depths(&b, copy);
+        if (needs_pass(&g->epilogue)) activate(&b);
+    }
+}
+
+/* ---- threads ------------------------------------------------------------------------------------------------------------- */
+
+int64_t leat__f32_gemm_column(int64_t n, int64_t index, int64_t parts) {
+    int vec = leat__gemm_f32.vec;
+    int64_t pairs = max64(1, ceil_div(n, vec) / 2); /* an odd last vector belongs to the last pair */
+    return index >= parts ? n : min64(n, index * pairs / parts * 2 * vec);
+}
+
+typedef struct grid {
+    const leat_gemm *g;
+    int64_t          m_parts, n_parts;
+    char            *scratch;
+    size_t           scratch_bytes;
+} grid;
+
+static void run_cell(void *arg, int64_t index, int worker) {
+    const grid *w = arg;
+    int64_t i = index / w->n_parts, j = index % w->n_parts, m = w->g->m, n = w->g->n;
+    int64_t n0 = leat__f32_gemm_column(n, j, w->n_parts), n1 = leat__f32_gemm_column(n, j + 1, w->n_parts);
+    if (n0 >= n1) return;
+    leat__f32_gemm_part(w->g, i * m / w->m_parts, (i + 1) * m / w->m_parts, n0, n1, w->scratch + (size_t)worker * w->scratch_bytes);
+}
+
+/* Cells of at least TASK_MACS, at most eight a thread: rows first, then columns when rows alone are too few. */
+static void split(const leat_gemm *g, int threads, grid *w) {
+    double macs = (double)g->m * (double)g->n * (double)(g->k * g->taps);
+    int64_t cells = (int64_t)(macs / TASK_MACS);
+    cells = threads <= 1 ? 1 : max64(1, min64(cells, threads * (int64_t)8));
+    w->m_parts = max64(1, min64(cells, g->m / 24));
+    w->n_parts = max64(1, min64(ceil_div(cells, w->m_parts), g->n / (4 * leat__gemm_f32.vec)));
+    if (w->m_parts >= 2 * threads) w->n_parts = 1;
+}
+
+void leat__f32_gemm_parallel(const leat_gemm *g, leat_tpool *pool, int threads, void *scratch) {
+    if (g->m <= 0 || g->n <= 0) return;
+    grid w = {.g = g, .scratch = scratch, .scratch_bytes = leat__f32_gemm_scratch(g)};
+    split(g, threads, &w);
+    if (w.m_parts * w.n_parts == 1) {
+        leat__f32_gemm_part(g, 0, g->m, 0, g->n, scratch);
+        return;
+    }
+    leat__tpool_for_n(pool, threads, w.m_parts * w.n_parts, run_cell, &w);
+}

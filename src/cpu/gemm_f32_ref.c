@@ -1,0 +1,48 @@
+/* gemm_f32_ref.c - the register tile in plain C: one accumulator per element, products added in order. */
+#include "cpu/gemm_f32.h"
+
+#define VEC 8
+#define MR 4
+
+static float dot(const leat_gemm_tile *t, int row, int column, int columns) {
+    float sum = 0;
+    const float *b = t->b + column;
+    for (int64_t tap = 0; tap < t->taps; tap++) {
+        const float *a = t->rows[tap * t->row_stride + row] + t->k0;
+        for (int64_t k = 0; k < t->k; k++, b += columns) sum += a[k] * *b;
+    }
+    return sum;
+}
+
+static float finish(const leat_gemm_tile *t, int row, int column, float value) {
+    if (t->bias) value += t->bias[column];
+    if (t->residual) value += t->residual[row * t->ldr + column];
+    if (value < t->lo) value = t->lo;
+    if (value > t->hi) value = t->hi;
+    return value;
+}
+
+static void tile(const leat_gemm_tile *t, int mr, int columns) {
+    for (int i = 0; i < mr; i++) {
+        for (int j = 0; j < t->n; j++) {
+            float *c = &t->c[i * t->ldc + j];
+            float value = dot(t, i, j, columns) + (t->first ? 0.0f : *c);
+            *c = t->last ? finish(t, i, j, value) : value;
+        }
+    }
+}
+
+#define TILE(mr, nv) static void leat_f32_gemm_##mr##x##nv##_ref(const leat_gemm_tile *t) { tile(t, mr, nv * VEC); }
+#define TILES(nv) TILE(1, nv) TILE(2, nv) TILE(3, nv) TILE(4, nv)
+TILES(1)
+TILES(2)
+TILES(3)
+
+#define SET(mr, nv) table->tile[nv][mr] = leat_f32_gemm_##mr##x##nv##_ref;
+#define SETS(nv) SET(1, nv) SET(2, nv) SET(3, nv) SET(4, nv)
+void leat__gemm_f32_fill_ref(leat_gemm_f32_table *table) {
+    *table = (leat_gemm_f32_table){.isa = "ref", .vec = VEC, .mr = {0, MR, MR, MR}};
+    SETS(1)
+    SETS(2)
+    SETS(3)
+}

@@ -1,0 +1,167 @@
+/* test_gemm.c - every level of the matrix multiply against float64 over odd sizes, strides, epilogues, plain and indirect A. */
+#include "kernel_util.h"
+
+#include "cpu/gemm_f32.h"
+
+typedef struct problem {
+    leat_gemm g;
+    float    *a, *b, *c, *bias, *residual, *packed, *zero;
+    int64_t   lda, depth, ldc;
+    double   *want;
+} problem;
+
+static const float *indirect_run(const problem *p, int64_t m, int64_t tap) {
+    return (m + tap) % 5 == 4 ? p->zero : p->a + m * p->lda + tap * p->g.k;
+}
+
+static void indirect_rows(const void *arg, int64_t m, int count, const float **rows, int64_t stride) {
+    const problem *p = arg;
+    for (int64_t t = 0; t < p->g.taps; t++)
+        for (int i = 0; i < count; i++) rows[t * stride + i] = indirect_run(p, m + i, t);
+}
+
+static double activated(const leat_epilogue *e, double v) {
+    if (e->act == LEAT_ACT_RELU) return v < 0 ? 0 : v;
+    if (e->act == LEAT_ACT_CLIP) return fmin(fmax(v, e->params.lo), e->params.hi);
+    if (e->act == LEAT_ACT_SILU) return v / (1 + exp(-v));
+    return v;
+}
+
+static void compute_want(problem *p) {
+    const leat_gemm *g = &p->g;
+    for (int64_t m = 0; m < g->m; m++) {
+        for (int64_t n = 0; n < g->n; n++) {
+            double sum = p->bias ? p->bias[n] : 0;
+            if (p->residual) sum += p->residual[m * g->epilogue.ldr + n];
+            for (int64_t t = 0; t < g->taps; t++) {
+                const float *run = g->a ? p->a + m * p->lda : indirect_run(p, m, t);
+                for (int64_t k = 0; k < g->k; k++) sum += (double)run[k] * p->b[(t * g->k + k) * g->n + n];
+            }
+            p->want[m * g->n + n] = activated(&g->epilogue, sum);
+        }
+    }
+}
+
+static void setup(problem *p, int64_t m, int64_t n, int64_t k, int64_t taps) {
+    static const int acts[] = {LEAT_ACT_NONE, LEAT_ACT_RELU, LEAT_ACT_CLIP, LEAT_ACT_SILU};
+    memset(p, 0, sizeof *p);
+    p->depth = taps * k;
+    p->lda = p->depth + kt_int(0, 3);
+    p->ldc = n + kt_int(0, 5);
+    p->a = kt_alloc(m * p->lda);
+    p->b = kt_alloc(p->depth * n);
+    p->c = kt_alloc(m * p->ldc);
+    p->zero = kt_alloc(k);
+    memset(p->zero, 0, (size_t)k * sizeof(float));
+    p->bias = kt_int(0, 3) ? kt_alloc(n) : NULL;
+    p->residual = kt_int(0, 1) ? kt_alloc(m * (n + 2)) : NULL;
+    p->want = malloc((size_t)(m * n + 1) * sizeof(double));
+    leat_epilogue e = {p->bias, p->residual, n + 2, acts[kt_int(0, 3)], {1, 0, -0.5f, 0.75f}};
+    p->g = (leat_gemm){.m = m, .n = n, .k = k, .taps = taps, .c = p->c, .ldc = p->ldc, .epilogue = e};
+    if (taps == 1 && kt_int(0, 1)) {
+        p->g.a = p->a;
+        p->g.lda = p->lda;
+    } else {
+        p->g.rows = indirect_rows;
+        p->g.rows_arg = p;
+    }
+    compute_want(p);
+}
+
+static void teardown(problem *p) {
+    kt_free(p->a), kt_free(p->b), kt_free(p->c), kt_free(p->bias), kt_free(p->residual), kt_free(p->zero);
+    free(p->want);
+}
+
+static void check_result(const problem *p, leat_isa level) {
+    const leat_gemm *g = &p->g;
+    double limit = 2e-6 * sqrt((double)p->depth + 4) + 1e-7 * (double)p->depth;
+    for (int64_t m = 0; m < g->m; m++) {
+        for (int64_t n = 0; n < p->ldc; n++) {
+            float got = p->c[m * p->ldc + n];
+            if (n >= g->n && got != CANARY) fail_msg("column %d past N=%d was written", (int)n, (int)g->n);
+            if (n < g->n && !(fabs(got - p->want[m * g->n + n]) <= limit))
+                fail_msg("%s M=%d N=%d K=%d taps=%d at [%d,%d]: %g, want %g", leat_isa_name(level), (int)g->m, (int)g->n, (int)g->k,
+                         (int)g->taps, (int)m, (int)n, (double)got, p->want[m * g->n + n]);
+        }
+    }
+    kt_check_canaries(p->c, g->m * p->ldc);
+}
+
+static void run_level(problem *p, leat_isa level) {
+    const leat_gemm *g = &p->g;
+    for (int64_t i = 0; i < g->m * p->ldc; i++) p->c[i] = CANARY;
+    float *packed = aligned_alloc(64, (leat__f32_gemm_packed_bytes(p->depth, g->n) + 127) & ~(size_t)63);
+    void *scratch = malloc(leat__f32_gemm_scratch(g));
+    leat__f32_gemm_pack(p->b, g->taps, g->k, g->n, g->k * g->n, g->n, 1, packed);
+    p->g.b = packed;
+    int64_t parts = kt_int(1, 3), cut = kt_int(0, (int)g->m);
+    for (int64_t j = 0; j < parts; j++) {
+        int64_t n0 = leat__f32_gemm_column(g->n, j, parts), n1 = leat__f32_gemm_column(g->n, j + 1, parts);
+        if (n0 >= n1) continue;
+        leat__f32_gemm_part(g, 0, cut, n0, n1, scratch);
+        leat__f32_gemm_part(g, cut, g->m, n0, n1, scratch);
+    }
+    check_result(p, level);
+    free(packed);
+    free(scratch);
+}
+
+static void check_all_levels(int64_t m, int64_t n, int64_t k, int64_t taps) {
+    problem p;
+    setup(&p, m, n, k, taps);
+    KT_EACH_LEVEL(level) run_level(&p, level);
+    teardown(&p);
+}
+
+static void test_small_sizes(void **state) {
+    for (int i = 0; i < 300; i++) check_all_levels(kt_int(1, 40), kt_int(1, 100), kt_int(1, 40), kt_int(1, 4) == 4 ? kt_int(2, 9) : 1);
+}
+
+static void test_every_tile(void **state) {
+    for (int m = 1; m <= 25; m++)
+        for (int n = 1; n <= 50; n += 7) check_all_levels(m, n, kt_int(1, 9), 1);
+}
+
+static void test_blocking(void **state) {
+    check_all_levels(200, 33, 1024, 1);
+    check_all_levels(101, 70, 1536, 1);
+    check_all_levels(7, 48, 300, 9);
+    check_all_levels(100, 17, 800, 3);
+}
+
+/* Rows 4 KiB apart go through the copy. */
+static void test_aliasing_rows(void **state) {
+    problem p;
+    setup(&p, 50, 80, 512, 1);
+    kt_free(p.a);
+    p.lda = 1024;
+    p.a = kt_alloc(50 * p.lda);
+    p.g.rows = NULL;
+    p.g.a = p.a;
+    p.g.lda = p.lda;
+    compute_want(&p);
+    KT_EACH_LEVEL(level) run_level(&p, level);
+    teardown(&p);
+}
+
+static void test_nan_and_inf(void **state) {
+    KT_EACH_LEVEL(level) {
+        float a[2] = {NAN, INFINITY}, b[1] = {1}, c[2] = {0, 0}, packed[64] = {0};
+        char scratch[4096];
+        leat_gemm g = {.m = 2, .n = 1, .k = 1, .taps = 1, .a = a, .lda = 1, .b = packed, .c = c, .ldc = 1};
+        g.epilogue.act = LEAT_ACT_RELU;
+        leat__f32_gemm_pack(b, 1, 1, 1, 1, 1, 1, packed);
+        leat__f32_gemm_part(&g, 0, 2, 0, 1, scratch);
+        assert_true(isnan(c[0]));
+        assert_true(isinf(c[1]));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_small_sizes), cmocka_unit_test(test_every_tile),  cmocka_unit_test(test_blocking),
+        cmocka_unit_test(test_aliasing_rows), cmocka_unit_test(test_nan_and_inf),
+    };
+    return cmocka_run_group_tests(tests, kt_seed, NULL);
+}
