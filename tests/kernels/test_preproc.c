@@ -1,0 +1,171 @@
+/* test_preproc.c - the preprocessing kernels bit for bit against their reference, and the whole pass against a plain computation. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <math.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/fp16.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "cpu/cpu.h"
+#include "cpu/preproc.h"
+#include "leat/media.h"
+
+#define SEED 20240611
+#define MOST 67
+#define CANARY 0x5a
+
+static float uniform(int stream, int i) { return leat__rng_uniformf(SEED, (uint64_t)stream, (uint64_t)i); }
+
+static void check_canary(const void *buffer, size_t from, size_t to) {
+    for (size_t i = from; i < to; i++) assert_int_equal(((const uint8_t *)buffer)[i], CANARY);
+}
+
+static void test_rows_and_conversions(void **state) {
+    (void)state;
+    leat_preproc_table ref, best;
+    leat__cpu_select(LEAT_ISA_REF);
+    ref = leat__preproc;
+    leat__cpu_select(leat__cpu_detect());
+    best = leat__preproc;
+    for (int n = 0; n <= MOST; n++) {
+        float    a[MOST], b[MOST], want[MOST + 8], got[MOST + 8];
+        uint16_t half_want[MOST + 8], half_got[MOST + 8];
+        uint8_t  byte_want[MOST + 8], byte_got[MOST + 8];
+        for (int i = 0; i < n; i++) a[i] = uniform(1, i) * 400 - 70, b[i] = uniform(2, i) * 255;
+        if (n > 3) a[0] = NAN, a[1] = INFINITY, a[2] = -INFINITY, a[3] = 0.5f;
+        memset(got, CANARY, sizeof got), memset(half_got, CANARY, sizeof half_got), memset(byte_got, CANARY, sizeof byte_got);
+        ref.rows(b, a, 0.3f, 0.0171f, -2.1f, want, n);
+        best.rows(b, a, 0.3f, 0.0171f, -2.1f, got, n);
+        for (int i = 0; i < n; i++) assert_true(want[i] == got[i] || (isnan(want[i]) && isnan(got[i])));
+        ref.to_f16(b, half_want, n), best.to_f16(b, half_got, n);
+        ref.to_u8(a, byte_want, n), best.to_u8(a, byte_got, n);
+        assert_memory_equal(half_want, half_got, (size_t)n * 2);
+        assert_memory_equal(byte_want, byte_got, (size_t)n);
+        check_canary(got, (size_t)n * 4, sizeof got);
+        check_canary(half_got, (size_t)n * 2, sizeof half_got);
+        check_canary(byte_got, (size_t)n, sizeof byte_got);
+    }
+}
+
+static double luma(const double rgb[3]) { return 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]; }
+
+/* Channel c of the source at real position (x, y), borders clamped. */
+static double sample(const leat_image *image, double x, double y, int c) {
+    double fx = fmin(fmax(x, 0), image->width - 1), fy = fmin(fmax(y, 0), image->height - 1), v = 0;
+    int x0 = (int)fx, y0 = (int)fy;
+    for (int dy = 0; dy < 2; dy++)
+        for (int dx = 0; dx < 2; dx++) {
+            double w = (dx ? fx - x0 : 1 - (fx - x0)) * (dy ? fy - y0 : 1 - (fy - y0));
+            if (w > 0) v += w * image->data[(y0 + dy) * image->stride + 3 * (x0 + dx) + c];
+        }
+    return v;
+}
+
+static double expected(const leat_preprocess *p, const leat_image *image, const leat_placement *at, int x, int y, int c) {
+    double rgb[3];
+    int inside = x >= at->offset_x && x < at->offset_x + at->resized_width && y >= at->offset_y && y < at->offset_y + at->resized_height;
+    for (int k = 0; k < 3; k++)
+        rgb[k] = !inside ? p->pad[k]
+                         : sample(image, (x - (double)at->offset_x + 0.5) * image->width / at->resized_width - 0.5,
+                                  (y - (double)at->offset_y + 0.5) * image->height / at->resized_height - 0.5, k);
+    double v = p->channels == 1 ? luma(rgb) : rgb[p->bgr ? 2 - c : c];
+    return (v * p->scale - p->mean[c]) / p->std[c];
+}
+
+static double element(const leat_preprocess *p, const void *out, size_t i) {
+    if (p->dtype == LEAT_DTYPE_U8) return ((const uint8_t *)out)[i];
+    if (p->dtype == LEAT_DTYPE_F16) return leat__f16_to_f32(((const uint16_t *)out)[i]);
+    return ((const float *)out)[i];
+}
+
+static void check_pass(const leat_preprocess *p, const leat_image *image, double tolerance) {
+    leat_placement at;
+    size_t bytes = leat_dtype_size(p->dtype) * (size_t)(p->channels * p->width * p->height), scratch_bytes = leat_preprocess_scratch_bytes(p);
+    uint8_t *out = leat__alloc(bytes + 64, LEAT_MEMORY_OTHER), *scratch = leat__alloc(scratch_bytes + 64, LEAT_MEMORY_OTHER);
+    memset(out + bytes, CANARY, 64), memset(scratch + scratch_bytes, CANARY, 64);
+    assert_int_equal(leat_preprocess_place(p, image->width, image->height, &at), LEAT_OK);
+    assert_int_equal(leat_preprocess_run(p, image, out, scratch), LEAT_OK);
+    for (int c = 0; c < p->channels; c++)
+        for (int y = 0; y < p->height; y++)
+            for (int x = 0; x < p->width; x++) {
+                size_t i = p->nhwc ? (size_t)((y * p->width + x) * p->channels + c) : (size_t)((c * p->height + y) * p->width + x);
+                double want = expected(p, image, &at, x, y, c), got = element(p, out, i);
+                if (p->dtype == LEAT_DTYPE_U8) want = fmin(fmax(want, 0), 255);
+                if (fabs(want - got) > tolerance) fail_msg("fit %d c %d y %d x %d: %g, expected %g", (int)p->fit, c, y, x, got, want);
+            }
+    check_canary(out, bytes, bytes + 64);
+    check_canary(scratch, scratch_bytes, scratch_bytes + 64);
+    leat__free(out);
+    leat__free(scratch);
+}
+
+static void test_pass_against_plain_computation(void **state) {
+    (void)state;
+    static const int sizes[][2] = {{1, 1}, {2, 3}, {17, 9}, {64, 64}, {101, 57}};
+    for (int isa = 0; isa <= (int)leat__cpu_detect(); isa++) {
+        leat__cpu_select((leat_isa)isa);
+        for (int k = 0; k < 5 * 4 * 8; k++) {
+            leat_preprocess p;
+            leat_image      image;
+            leat_preprocess_default(&p);
+            p.fit = (leat_fit)(k / 8 % 4);
+            p.width = 5 + k % 29, p.height = 3 + k % 31;
+            p.channels = k % 5 == 0 ? 1 : 3;
+            p.bgr = k % 2, p.nhwc = k / 2 % 2;
+            p.dtype = k % 8 == 6 ? LEAT_DTYPE_U8 : k % 8 == 3 ? LEAT_DTYPE_F16 : LEAT_DTYPE_F32;
+            if (p.dtype == LEAT_DTYPE_U8) p.scale = 1, memset(p.mean, 0, sizeof p.mean), p.std[0] = p.std[1] = p.std[2] = 1;
+            /* exact size, so that a read past the last pixel is seen by the sanitiser */
+            assert_int_equal(leat_image_alloc(sizes[k / 32][0], sizes[k / 32][1], &image), LEAT_OK);
+            for (int i = 0; i < image.width * image.height * 3; i++) image.data[i] = (uint8_t)(uniform(3, i) * 256);
+            check_pass(&p, &image, p.dtype == LEAT_DTYPE_U8 ? 0.51 : p.dtype == LEAT_DTYPE_F16 ? 3e-3 : 2e-5);
+            leat_image_free(&image);
+        }
+    }
+    leat__cpu_select(leat__cpu_detect());
+}
+
+static void test_placement_is_the_usual_one(void **state) {
+    (void)state;
+    leat_preprocess p;
+    leat_placement  at;
+    leat_preprocess_default(&p);
+    leat_preprocess_place(&p, 500, 375, &at);
+    assert_int_equal(at.resized_height, 256);
+    assert_int_equal(at.resized_width, 341);
+    assert_true(at.offset_y == -16 && at.offset_x == -58);
+    p.fit = LEAT_FIT_LETTERBOX, p.width = p.height = 640;
+    leat_preprocess_place(&p, 1280, 720, &at);
+    assert_int_equal(at.resized_height, 360);
+    assert_true(at.offset_y == 140 && at.offset_x == 0 && at.scale_x == 0.5f);
+}
+
+static void test_bad_options_are_refused(void **state) {
+    (void)state;
+    uint8_t         pixel[8] = {0}, out[16], scratch[64];
+    leat_image      image = {pixel, 1, 1, 3};
+    leat_preprocess good, p;
+    leat_preprocess_default(&good);
+    p = good, p.width = 0;
+    assert_int_equal(leat_preprocess_run(&p, &image, out, scratch), LEAT_EINVAL);
+    p = good, p.std[1] = 0;
+    assert_int_equal(leat_preprocess_run(&p, &image, out, scratch), LEAT_EINVAL);
+    p = good, p.channels = 2;
+    assert_int_equal(leat_preprocess_scratch_bytes(&p), 0);
+    p = good, p.crop_ratio = 0.5f;
+    assert_int_equal(leat_preprocess_scratch_bytes(&p), 0);
+    image.stride = 2;
+    assert_int_equal(leat_preprocess_run(&good, &image, out, scratch), LEAT_EINVAL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows_and_conversions), cmocka_unit_test(test_pass_against_plain_computation),
+        cmocka_unit_test(test_placement_is_the_usual_one), cmocka_unit_test(test_bad_options_are_refused),
+    };
+    return cmocka_run_group_tests_name("preproc", tests, NULL, NULL);
+}
