@@ -199,7 +199,7 @@ static int take_over_output(leat_pass *pass, leat_node *node, leat_value *from) 
     if (!producer || producer->graph != node->graph || from->is_output || from->is_input || from->constant) return 0;
     if (from->graph != out->graph) return 0;
     leat__kill(node);
-    leat__graph_replace_uses(pass->graph, from, out);
+    leat__graph_replace_uses(node->graph, from, out);
     for (int o = 0; o < producer->n_out; o++)
         if (producer->out[o] == from) producer->out[o] = out;
     out->producer = producer;
@@ -214,7 +214,7 @@ int leat__bypass(leat_pass *pass, leat_node *node, leat_value *with) {
     if (!out || !with || out == with) return 0;
     if (out->is_output) return take_over_output(pass, node, with);
     leat__kill(node);
-    leat__graph_replace_uses(pass->graph, out, with);
+    leat__graph_replace_uses(node->graph, out, with);
     with->uses += out->uses;
     with->reader = out->reader;
     out->uses = 0;
@@ -250,5 +250,6 @@ leat_value *leat__new_ints(leat_graph *graph, const int64_t *values, int n) {
 }
 
 leat_value *leat__new_f32(leat_graph *graph, int rank, const int64_t *dims) {
-    return leat__graph_constant(graph, LEAT_DTYPE_F32, rank, dims);
+    static const int64_t none[1] = {0};
+    return leat__graph_constant(graph, LEAT_DTYPE_F32, rank, rank ? dims : none);
 }

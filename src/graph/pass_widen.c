@@ -5,7 +5,7 @@
  * make halves by an attribute (Cast, ConstantOfShape, EyeLike, random numbers, DequantizeLinear) make float32.  What follows from
  * them is float32 then by inference.  Graph outputs are cast back, so that the declared types hold.
  *
- * A graph in which only operators that move data touch halves (LEAT_OP_F16) is left as it is.
+ * A model made only of operators that move or convert halves themselves (LEAT_OP_F16) is left as it is.
  */
 #include <string.h>
 
@@ -18,21 +18,29 @@ static int is_half(leat_dtype dtype) {
 
 /* ---- is there anything to do? -------------------------------------------------------------------------------------------- */
 
-static int node_wants_f32(const leat_node *node) {
-    if (node->op && (node->op->flags & LEAT_OP_F16)) return 0;
-    for (int i = 0; i < node->n_in; i++)
-        if (node->in[i] && is_half(node->in[i]->dtype)) return 1;
-    for (int o = 0; o < node->n_out; o++)
-        if (node->out[o] && is_half(node->out[o]->dtype)) return 1;
+static int makes_type_of(const leat_attr *attr) {
+    return strcmp(attr->name, "to") == 0 || strcmp(attr->name, "dtype") == 0 || strcmp(attr->name, "output_dtype") == 0 ||
+           strcmp(attr->name, "stash_type") == 0;
+}
+
+/* Types are not inferred yet, so the question is coarse: do halves come in anywhere, and does any node not take them? */
+static int has_half_source(const leat_graph *graph) {
+    for (int i = 0; i < graph->n_values; i++)
+        if (is_half(graph->values[i]->dtype)) return 1;
+    for (int n = 0; n < graph->n_nodes; n++)
+        for (int a = 0; a < graph->nodes[n]->attrs.n; a++) {
+            const leat_attr *attr = &graph->nodes[n]->attrs.list[a];
+            if (attr->type == LEAT_ATTR_INT && makes_type_of(attr) && is_half((leat_dtype)attr->i)) return 1;
+            if (attr->type == LEAT_ATTR_TENSOR && attr->t && is_half(attr->t->dtype)) return 1;
+            if (attr->type == LEAT_ATTR_GRAPH && has_half_source(attr->graph)) return 1;
+        }
     return 0;
 }
 
-static int graph_wants_f32(const leat_graph *graph) {
+static int has_float_node(const leat_graph *graph) {
     for (int n = 0; n < graph->n_nodes; n++) {
         const leat_node *node = graph->nodes[n];
-        if (node_wants_f32(node)) return 1;
-        for (int a = 0; a < node->attrs.n; a++)
-            if (node->attrs.list[a].type == LEAT_ATTR_GRAPH && graph_wants_f32(node->attrs.list[a].graph)) return 1;
+        if (!node->op || !(node->op->flags & LEAT_OP_F16)) return 1;
     }
     return 0;
 }
@@ -60,11 +68,6 @@ static int widen_constant(leat_value *value) {
     *own = *wide;
     value->constant = own;
     return 1;
-}
-
-static int makes_type_of(const leat_attr *attr) {
-    return strcmp(attr->name, "to") == 0 || strcmp(attr->name, "dtype") == 0 || strcmp(attr->name, "output_dtype") == 0 ||
-           strcmp(attr->name, "stash_type") == 0;
 }
 
 static int widen_attrs(leat_node *node) {
@@ -146,7 +149,7 @@ static int widen_graph(leat_graph *graph) {
 }
 
 int leat__pass_widen(leat_pass *pass) {
-    if (!graph_wants_f32(pass->root)) return LEAT_OK;
+    if (!has_half_source(pass->root) || !has_float_node(pass->root)) return LEAT_OK;
     if (!widen_graph(pass->root)) return leat__fail(pass->error, LEAT_ENOMEM, "out of memory while widening to float32");
     pass->changed++;
     return LEAT_OK;
