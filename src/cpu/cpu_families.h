@@ -2,3 +2,5 @@
 FAMILY(vmath)
 FAMILY(preproc)
 FAMILY(gemm_f32)
+FAMILY(pool)
+FAMILY(resize)
