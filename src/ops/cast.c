@@ -23,7 +23,7 @@ typedef void (*cast_fn)(const void *x, void *y, int64_t n);
     }
 
 /* Upper bounds are exclusive powers of two, exact in both float and double. */
-#define SATURATE(TO, lo, hi, below) (v != v ? (TO)0 : v >= (hi) ? (TO)~(TO)0 & (TO)(below) : v <= (lo) ? (TO)(lo) : (TO)v)
+#define SATURATE(TO, lo, hi, below) (v != v ? (TO)0 : v >= (hi) ? (TO)(below) : v <= (lo) ? (TO)(lo) : (TO)v)
 
 #define FROM_INT(s, T)                   \
     CAST(s##_u8, T, uint8_t, v)          \

@@ -1,0 +1,177 @@
+/* test_elementwise.c - unary, binary, variadic, Where, Cast, reductions and softmax through the operator table. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <math.h>
+
+#include "op_harness.h"
+
+#define DIMS(...) (sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__}
+#define F(...) (float[]){__VA_ARGS__}
+#define I(...) (int64_t[]){__VA_ARGS__}
+
+static void expect_f32(op_case *c, int n, const float *want) {
+    assert_int_equal(leat_tensor_count(&c->out[0]), n);
+    for (int i = 0; i < n; i++)
+        if (!(fabsf(op_f32(c, 0)[i] - want[i]) <= 1e-6f + 1e-6f * fabsf(want[i]))) fail_msg("element %d is %.9g, not %.9g", i, op_f32(c, 0)[i], want[i]);
+}
+
+static void run(op_case *c) {
+    op_out(c);
+    int status = op_run(c);
+    if (status) fail_msg("status %d: %s", status, c->error.message);
+}
+
+static void broadcasts_both_ways(void **state) {
+    op_case c;
+    op_open(&c, "", "Sub", 13);
+    op_in(&c, LEAT_DTYPE_F32, DIMS(2, 1), F(10, 20));
+    op_in(&c, LEAT_DTYPE_F32, DIMS(3), F(1, 2, 3));
+    run(&c);
+    expect_f32(&c, 6, F(9, 8, 7, 19, 18, 17));
+    op_close(&c);
+}
+
+static void mixes_layouts(void **state) {
+    op_case c;
+    op_open(&c, "", "Add", 13);
+    op_in(&c, LEAT_DTYPE_F32, DIMS(1, 2, 1, 2), F(1, 2, 3, 4))->flags = LEAT_TENSOR_NHWC; /* stored [w][c]: c0 = 1, 3; c1 = 2, 4 */
+    op_in(&c, LEAT_DTYPE_F32, DIMS(2, 1, 1), F(10, 20));
+    run(&c);
+    assert_true(leat__is_nhwc(&c.out[0]));
+    expect_f32(&c, 4, F(11, 22, 13, 24));
+    op_close(&c);
+    op_open(&c, "", "Add", 13);
+    op_in(&c, LEAT_DTYPE_F32, DIMS(1, 2, 1, 2), F(1, 2, 3, 4))->flags = LEAT_TENSOR_NHWC;
+    op_in(&c, LEAT_DTYPE_F32, DIMS(1, 2, 1, 2), F(10, 20, 30, 40));
+    run(&c);
+    expect_f32(&c, 4, F(11, 32, 23, 44));
+    op_close(&c);
+}
+
+static void old_axis_attribute(void **state) {
+    op_case c;
+    op_open(&c, "", "Mul", 6);
+    op_in(&c, LEAT_DTYPE_F32, DIMS(1, 2, 2), F(1, 2, 3, 4));
+    op_in(&c, LEAT_DTYPE_F32, DIMS(2), F(10, 100));
+    op_attr_int(&c, "axis", 1);
+    op_attr_int(&c, "broadcast", 1);
+    run(&c);
+    expect_f32(&c, 4, F(10, 20, 300, 400));
+    op_close(&c);
+}
+
+static void integers_never_trap(void **state) {
+    op_case c;
+    op_open(&c, "", "Div", 13);
+    op_in(&c, LEAT_DTYPE_I64, DIMS(4), I(INT64_MIN, 7, -7, 9));
+    op_in(&c, LEAT_DTYPE_I64, DIMS(4), I(-1, 0, 2, 3));
+    run(&c);
+    assert_memory_equal(op_i64(&c, 0), I(INT64_MIN, 0, -3, 3), 32);
+    op_close(&c);
+    op_open(&c, "", "Mod", 13);
+    op_in(&c, LEAT_DTYPE_I64, DIMS(4), I(INT64_MIN, 7, -7, 7));
+    op_in(&c, LEAT_DTYPE_I64, DIMS(4), I(-1, 0, 3, -3));
+    run(&c);
+    assert_memory_equal(op_i64(&c, 0), I(0, 0, 2, -2), 32);
+    op_close(&c);
+}
+
+static void refuses_mismatches(void **state) {
+    op_case c;
+    op_open(&c, "", "Add", 13);
+    op_in(&c, LEAT_DTYPE_F32, DIMS(2), F(1, 2));
+    op_in(&c, LEAT_DTYPE_F32, DIMS(3), F(1, 2, 3));
+    op_out(&c);
+    assert_int_equal(op_run(&c), LEAT_ESHAPE);
+    op_close(&c);
+    op_open(&c, "", "Add", 13);
+    op_in(&c, LEAT_DTYPE_F32, DIMS(2), F(1, 2));
+    op_in(&c, LEAT_DTYPE_I64, DIMS(2), I(1, 2));
+    op_out(&c);
+    assert_int_equal(op_run(&c), LEAT_ETYPE);
+    op_close(&c);
+}
+
+static void casts_saturate(void **state) {
+    op_case c;
+    op_open(&c, "", "Cast", 13);
+    op_in(&c, LEAT_DTYPE_F32, DIMS(6), F(1e30f, -1e30f, NAN, 2.9f, -2.9f, INFINITY));
+    op_attr_int(&c, "to", LEAT_DTYPE_I64);
+    run(&c);
+    assert_memory_equal(op_i64(&c, 0), I(INT64_MAX, INT64_MIN, 0, 2, -2, INT64_MAX), 48);
+    op_close(&c);
+}
+
+static void casts_through_halves(void **state) {
+    op_case c;
+    op_open(&c, "", "Cast", 13);
+    op_in(&c, LEAT_DTYPE_I64, DIMS(3), I(1, -3, 70000));
+    op_attr_int(&c, "to", LEAT_DTYPE_F16);
+    run(&c);
+    assert_memory_equal(c.out[0].data, ((uint16_t[]){0x3c00, 0xc200, 0x7c00}), 6);
+    op_close(&c);
+}
+
+static const float cube[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+
+static void reduces_rows_columns_and_holes(void **state) {
+    op_case c;
+    op_open(&c, "", "ReduceSum", 11);
+    op_in(&c, LEAT_DTYPE_F32, DIMS(2, 3, 2), cube);
+    op_attr_ints(&c, "axes", I(1), 1);
+    run(&c);
+    expect_f32(&c, 4, F(9, 12, 27, 30));
+    op_close(&c);
+    op_open(&c, "", "ReduceMax", 18);
+    op_in(&c, LEAT_DTYPE_F32, DIMS(2, 3, 2), cube);
+    op_in(&c, LEAT_DTYPE_I64, DIMS(2), I(0, -1));
+    op_attr_int(&c, "keepdims", 0);
+    run(&c);
+    assert_int_equal(c.out[0].rank, 1);
+    expect_f32(&c, 3, F(8, 10, 12));
+    op_close(&c);
+    op_open(&c, "", "ReduceLogSumExp", 18);
+    op_in(&c, LEAT_DTYPE_F32, DIMS(2), F(1000, 1000));
+    run(&c);
+    expect_f32(&c, 1, F(1000.6931472f));
+    op_close(&c);
+}
+
+static void reduces_channels_last_to_plain(void **state) {
+    op_case c; /* [1, 2, 2, 1] stored [h][c] = {1 2 3 4}: c0 = 1, 3; c1 = 2, 4; reduced over n, the output [2, 2, 1] is c-major */
+    op_open(&c, "", "ReduceSum", 11);
+    op_in(&c, LEAT_DTYPE_F32, DIMS(1, 2, 2, 1), F(1, 2, 3, 4))->flags = LEAT_TENSOR_NHWC;
+    op_attr_ints(&c, "axes", I(0), 1);
+    op_attr_int(&c, "keepdims", 0);
+    run(&c);
+    expect_f32(&c, 4, F(1, 3, 2, 4));
+    op_close(&c);
+}
+
+static void softmax_of_rows_and_columns(void **state) {
+    op_case c;
+    op_open(&c, "", "Softmax", 13);
+    op_in(&c, LEAT_DTYPE_F32, DIMS(2, 2), F(0, logf(3), 1000, 1000));
+    run(&c);
+    expect_f32(&c, 4, F(0.25f, 0.75f, 0.5f, 0.5f));
+    op_close(&c);
+    op_open(&c, "", "Softmax", 13);
+    op_in(&c, LEAT_DTYPE_F32, DIMS(2, 2), F(0, 1, logf(3), 1));
+    op_attr_int(&c, "axis", 0);
+    run(&c);
+    expect_f32(&c, 4, F(0.25f, 0.5f, 0.75f, 0.5f));
+    op_close(&c);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(broadcasts_both_ways),   cmocka_unit_test(mixes_layouts),
+        cmocka_unit_test(old_axis_attribute),     cmocka_unit_test(integers_never_trap),
+        cmocka_unit_test(refuses_mismatches),     cmocka_unit_test(casts_saturate),
+        cmocka_unit_test(casts_through_halves),   cmocka_unit_test(reduces_rows_columns_and_holes),
+        cmocka_unit_test(reduces_channels_last_to_plain), cmocka_unit_test(softmax_of_rows_and_columns),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
