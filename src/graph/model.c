@@ -10,7 +10,9 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "cpu/cpu.h"
+#include "graph/dump.h"
 #include "graph/model_impl.h"
+#include "graph/optimize.h"
 
 void leat_model_options_default(leat_model_options *options) { *options = (leat_model_options){.size = sizeof *options}; }
 
@@ -124,7 +126,7 @@ static int load(leat_model *model, const void *data, size_t bytes, const char *b
         return leat__fail(error, LEAT_ENOMEM, "out of memory while opening a model");
     status = check_operators(model, options->flags, error);
     if (status != LEAT_OK || model->n_unsupported) return status;
-    status = leat__graph_infer(model->graph, error);
+    status = leat__graph_optimize(model->graph, options->flags, error);
     leat__graph_index(model->graph);
     return status;
 }
@@ -247,6 +249,13 @@ void leat_model_get_info(const leat_model *model, leat_model_info *info) {
 
 const char *leat_model_unsupported(const leat_model *model, int index) {
     return index >= 0 && index < model->n_unsupported ? model->unsupported[index] : NULL;
+}
+
+int leat_model_dump(const leat_model *model, leat_dump_format format, char **text) {
+    leat_strbuf buf = {0};
+    leat__graph_dump(model->graph, format, &buf);
+    *text = leat__strbuf_take(&buf);
+    return *text ? LEAT_OK : LEAT_ENOMEM;
 }
 
 void leat_free(void *pointer) { leat__free(pointer); }
