@@ -44,7 +44,7 @@ class Net:
     def const(self, array, hint="const", trained=False):
         """Adds an initializer; trained ones count as parameters."""
         name = self.fresh(hint)
-        array = np.ascontiguousarray(array)
+        array = np.asarray(array, order="C")
         self.inits.append(numpy_helper.from_array(array, name))
         self.shape[name] = list(array.shape)
         self.params += array.size if trained else 0
