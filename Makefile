@@ -14,6 +14,7 @@ all: $(BUILD)/leat $(BUILD)/libleat.so   ## build the binary and the library
 -include mk/test.mk
 -include mk/demo.mk
 -include mk/bench.mk
+-include mk/conformance.mk
 -include mk/install.mk
 -include mk/check.mk
 
