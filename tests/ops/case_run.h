@@ -9,6 +9,7 @@
 
 #include "case_pb.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "tensor/tensor_util.h"
 
 enum { CASE_PATH = 1024 };

@@ -72,7 +72,7 @@ static void add_case(runner *r, const char *folder, const char *file) {
         snprintf(c->name, sizeof c->name, "%.*s", (int)(strlen(file) - strlen(".onnx")), file);
         snprintf(json, sizeof json, "%s/../real/test_%s/data.json", folder, c->name + strlen("light_"));
     } else {
-        snprintf(c->name, sizeof c->name, "%s", last_part(parent));
+        snprintf(c->name, sizeof c->name, "%.159s", last_part(parent));
         snprintf(json, sizeof json, "%s/data.json", folder);
         *strrchr(parent, '/') = 0;
     }
