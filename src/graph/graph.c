@@ -31,7 +31,7 @@ leat_value *leat__graph_value(leat_graph *graph, const char *name) {
     value->name = name;
     value->rank = -1;
     value->graph = graph;
-    for (int i = 0; i < LEAT_MAX_RANK; i++) value->dims[i] = -1;
+    for (int i = 0; i < LEAT_MAX_RANK; i++) value->dims[i] = value->probe[i] = -1;
     graph->values[graph->n_values++] = value;
     return value;
 }

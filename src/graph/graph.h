@@ -21,6 +21,7 @@ struct leat_value {
     leat_dtype   dtype;              /* NONE = unknown */
     int32_t      rank;               /* -1 = unknown */
     int64_t      dims[LEAT_MAX_RANK];/* -1 = unknown or symbolic */
+    int64_t      probe[LEAT_MAX_RANK]; /* dims in the second trace of leat__graph_infer(): tells apart unknown dims that cannot be equal; -1 = no idea */
     const char  *dim_names[LEAT_MAX_RANK]; /* symbols of graph inputs and outputs, or NULL */
     leat_tensor *constant;           /* initializer or folded: data set; else NULL */
     leat_node   *producer;           /* NULL for inputs and constants */

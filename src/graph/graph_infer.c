@@ -26,6 +26,7 @@ static void probe_inputs(const leat_graph *graph, int round, leat_tensor *inputs
 }
 
 static void merge(leat_value *value, const leat_trace *a, const leat_trace *b) {
+    if (b->known[value->id] != LEAT_KNOWN_NOTHING) memcpy(value->probe, b->tensors[value->id].dims, sizeof value->probe);
     if (value->is_input || value->constant) return;
     if (a->known[value->id] == LEAT_KNOWN_NOTHING || b->known[value->id] == LEAT_KNOWN_NOTHING) return;
     const leat_tensor *x = &a->tensors[value->id], *y = &b->tensors[value->id];
@@ -40,7 +41,7 @@ static void forget(leat_graph *graph) {
         leat_value *value = graph->values[i];
         if (value->is_input || value->constant || value->is_output) continue;
         value->rank = -1;
-        for (int d = 0; d < LEAT_MAX_RANK; d++) value->dims[d] = -1;
+        for (int d = 0; d < LEAT_MAX_RANK; d++) value->dims[d] = value->probe[d] = -1;
     }
 }
 

@@ -32,6 +32,8 @@ int leat__pass_norm(leat_pass *pass);      /* pass_norm.c      decomposed layer 
 int leat__pass_attention(leat_pass *pass); /* pass_attention.c softmax(QK')V */
 int leat__pass_affine(leat_pass *pass);    /* pass_affine.c    batch norm, scale, shift and padding go into convolution weights */
 int leat__pass_conv(leat_pass *pass);      /* pass_conv.c      activation and residual go into the convolution */
+/* Folds the activation or addition behind `node` (a convolution or matrix product) into it: leat.`fused_type`.  pass_epilogue.c */
+int leat__absorb_epilogue(leat_node *node, const char *fused_type);
 int leat__pass_matmul(leat_pass *pass);    /* pass_matmul.c    bias, activation, residual, transposes go into the matrix product */
 int leat__pass_shuffle(leat_pass *pass);   /* pass_shuffle.c   channel shuffle */
 int leat__pass_inverted(leat_pass *pass);  /* pass_inverted.c  inverted residual blocks */
@@ -66,6 +68,7 @@ int leat__with_scalar(const leat_node *node, int right, double *x, leat_value **
 int leat__is_f32(const leat_value *value);
 int leat__same_shape(const leat_value *a, const leat_value *b); /* known and equal */
 int leat__known_dims(const leat_value *value);                  /* rank and all dims known */
+int leat__surely_same_shape(const leat_value *a, const leat_value *b); /* known and equal, or unknown at load and equal in the probe */
 /* Integer list attribute equals values; an absent one equals `absent` everywhere. */
 int leat__attr_ints_are(const leat_node *node, const char *name, int64_t value, int64_t absent);
 /* Axes of a Reduce or Squeeze node, as attribute or as input 1; count, 0 when it has none, -1 when not constant. */

@@ -118,6 +118,13 @@ int leat__same_shape(const leat_value *a, const leat_value *b) {
            memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) == 0;
 }
 
+int leat__surely_same_shape(const leat_value *a, const leat_value *b) {
+    if (!a || !b || a->rank < 0 || a->rank != b->rank) return 0;
+    for (int i = 0; i < a->rank; i++)
+        if (a->dims[i] != b->dims[i] || (a->dims[i] < 0 && (a->probe[i] < 0 || a->probe[i] != b->probe[i]))) return 0;
+    return 1;
+}
+
 int leat__attr_ints_are(const leat_node *node, const char *name, int64_t value, int64_t absent) {
     int            n;
     const int64_t *ints = leat__attr_ints(&node->attrs, name, &n);
@@ -227,6 +234,7 @@ leat_value *leat__new_value(leat_graph *graph, const leat_value *like) {
     value->dtype = like->dtype;
     value->rank = like->rank;
     memcpy(value->dims, like->dims, sizeof value->dims);
+    memcpy(value->probe, like->probe, sizeof value->probe);
     return value;
 }
 
