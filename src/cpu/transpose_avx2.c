@@ -1,0 +1,107 @@
+/* transpose_avx2.c - transposition by register tiles: 8x8 of 4 bytes, 4x4 of 8, 8x8 of 2, 16x16 of 1.
+ *
+ * The walk goes over blocks of one cache line each way (16x16 floats = four tiles), so that a line is fetched once and stored whole
+ * even when the strides are powers of two and all rows fall into one cache set.  Edges that fill no tile go to the reference.
+ */
+#include "cpu/transpose.h"
+
+#include <immintrin.h>
+
+typedef void (*tile_fn)(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride);
+
+/* ---- tiles ------------------------------------------------------------------------------------------------------------ */
+
+static inline __attribute__((always_inline)) void tile_b4(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds) {
+    __m256 r[8], t[8];
+    for (int i = 0; i < 4; i++) { /* rows i and i + 4 side by side: saves the cross-lane permutes afterwards */
+        __m256 lo = _mm256_castps128_ps256(_mm_loadu_ps((const float *)(const void *)(src + i * ss)));
+        __m256 hi = _mm256_castps128_ps256(_mm_loadu_ps((const float *)(const void *)(src + i * ss + 16)));
+        r[i] = _mm256_insertf128_ps(lo, _mm_loadu_ps((const float *)(const void *)(src + (i + 4) * ss)), 1);
+        r[i + 4] = _mm256_insertf128_ps(hi, _mm_loadu_ps((const float *)(const void *)(src + (i + 4) * ss + 16)), 1);
+    }
+    for (int h = 0; h < 8; h += 4) {
+        t[h + 0] = _mm256_unpacklo_ps(r[h], r[h + 1]);
+        t[h + 1] = _mm256_unpackhi_ps(r[h], r[h + 1]);
+        t[h + 2] = _mm256_unpacklo_ps(r[h + 2], r[h + 3]);
+        t[h + 3] = _mm256_unpackhi_ps(r[h + 2], r[h + 3]);
+        _mm256_storeu_ps((float *)(void *)(dst + (h + 0) * ds), _mm256_shuffle_ps(t[h], t[h + 2], 0x44));
+        _mm256_storeu_ps((float *)(void *)(dst + (h + 1) * ds), _mm256_shuffle_ps(t[h], t[h + 2], 0xEE));
+        _mm256_storeu_ps((float *)(void *)(dst + (h + 2) * ds), _mm256_shuffle_ps(t[h + 1], t[h + 3], 0x44));
+        _mm256_storeu_ps((float *)(void *)(dst + (h + 3) * ds), _mm256_shuffle_ps(t[h + 1], t[h + 3], 0xEE));
+    }
+}
+
+static inline __attribute__((always_inline)) void tile_b8(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds) {
+    __m256d r[4];
+    for (int i = 0; i < 4; i++) r[i] = _mm256_loadu_pd((const double *)(const void *)(src + i * ss));
+    __m256d t0 = _mm256_unpacklo_pd(r[0], r[1]), t1 = _mm256_unpackhi_pd(r[0], r[1]);
+    __m256d t2 = _mm256_unpacklo_pd(r[2], r[3]), t3 = _mm256_unpackhi_pd(r[2], r[3]);
+    _mm256_storeu_pd((double *)(void *)dst, _mm256_permute2f128_pd(t0, t2, 0x20));
+    _mm256_storeu_pd((double *)(void *)(dst + ds), _mm256_permute2f128_pd(t1, t3, 0x20));
+    _mm256_storeu_pd((double *)(void *)(dst + 2 * ds), _mm256_permute2f128_pd(t0, t2, 0x31));
+    _mm256_storeu_pd((double *)(void *)(dst + 3 * ds), _mm256_permute2f128_pd(t1, t3, 0x31));
+}
+
+static inline __attribute__((always_inline)) void tile_b2(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds) {
+    __m128i r[8], t[8];
+    for (int i = 0; i < 8; i++) r[i] = _mm_loadu_si128((const __m128i *)(const void *)(src + i * ss));
+    for (int i = 0; i < 4; i++) { /* pairs of rows i, i + 4 interleaved: three rounds of the same shuffle transpose 8 rows */
+        t[2 * i] = _mm_unpacklo_epi16(r[i], r[i + 4]);
+        t[2 * i + 1] = _mm_unpackhi_epi16(r[i], r[i + 4]);
+    }
+    for (int i = 0; i < 4; i++) {
+        r[2 * i] = _mm_unpacklo_epi16(t[i], t[i + 4]);
+        r[2 * i + 1] = _mm_unpackhi_epi16(t[i], t[i + 4]);
+    }
+    for (int i = 0; i < 4; i++) {
+        _mm_storeu_si128((__m128i *)(void *)(dst + 2 * i * ds), _mm_unpacklo_epi16(r[i], r[i + 4]));
+        _mm_storeu_si128((__m128i *)(void *)(dst + (2 * i + 1) * ds), _mm_unpackhi_epi16(r[i], r[i + 4]));
+    }
+}
+
+static inline __attribute__((always_inline)) void tile_b1(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds) {
+    __m128i a[16], b[16];
+    for (int i = 0; i < 16; i++) a[i] = _mm_loadu_si128((const __m128i *)(const void *)(src + i * ss));
+    for (int round = 0; round < 4; round++) { /* the perfect shuffle of 16 registers, four times = transposition */
+        for (int i = 0; i < 8; i++) {
+            b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 8]);
+            b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 8]);
+        }
+        for (int i = 0; i < 16; i++) a[i] = b[i];
+    }
+    for (int i = 0; i < 16; i++) _mm_storeu_si128((__m128i *)(void *)(dst + i * ds), a[i]);
+}
+
+/* ---- the walk --------------------------------------------------------------------------------------------------------- */
+
+/* One cache-line block: rows [i0, i1) and columns [j0, j1), both multiples of the tile. */
+static inline __attribute__((always_inline)) void block(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds, int64_t i0, int64_t i1,
+                                                        int64_t j0, int64_t j1, int64_t elem, int64_t side, tile_fn tile) {
+    for (int64_t i = i0; i < i1; i += side)
+        for (int64_t j = j0; j < j1; j += side) tile(src + i * ss + j * elem, ss, dst + j * ds + i * elem, ds);
+}
+
+static inline __attribute__((always_inline)) void walk(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds, int64_t rows, int64_t cols,
+                                                       int64_t elem, int64_t side, tile_fn tile, leat_transpose_fn rest) {
+    const int64_t line = 64 / elem, full_rows = rows - rows % side, full_cols = cols - cols % side;
+    for (int64_t j0 = 0; j0 < full_cols; j0 += line)
+        for (int64_t i0 = 0; i0 < full_rows; i0 += line) {
+            int64_t i1 = i0 + line < full_rows ? i0 + line : full_rows, j1 = j0 + line < full_cols ? j0 + line : full_cols;
+            block(src, ss, dst, ds, i0, i1, j0, j1, elem, side, tile);
+        }
+    if (full_cols < cols) rest(src + full_cols * elem, ss, dst + full_cols * ds, ds, full_rows, cols - full_cols);
+    if (full_rows < rows) rest(src + full_rows * ss, ss, dst + full_rows * elem, ds, rows - full_rows, cols);
+}
+
+void leat_b1_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows, int64_t cols) {
+    walk(src, src_stride, dst, dst_stride, rows, cols, 1, 16, tile_b1, leat_b1_transpose_ref);
+}
+void leat_b2_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows, int64_t cols) {
+    walk(src, src_stride, dst, dst_stride, rows, cols, 2, 8, tile_b2, leat_b2_transpose_ref);
+}
+void leat_b4_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows, int64_t cols) {
+    walk(src, src_stride, dst, dst_stride, rows, cols, 4, 8, tile_b4, leat_b4_transpose_ref);
+}
+void leat_b8_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows, int64_t cols) {
+    walk(src, src_stride, dst, dst_stride, rows, cols, 8, 4, tile_b8, leat_b8_transpose_ref);
+}
