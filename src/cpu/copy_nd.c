@@ -62,7 +62,8 @@ int64_t leat__copy_bytes(const leat_copy *copy) {
 
 /* ---- inner kernels ---------------------------------------------------------------------------------------------------- */
 
-static inline __attribute__((always_inline)) void strided_of(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds, int64_t n, size_t elem) {
+static inline __attribute__((always_inline)) void strided_of(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds,
+                                                             int64_t n, size_t elem) {
     for (int64_t i = 0; i < n; i++) memcpy(dst + i * ds, src + i * ss, elem);
 }
 
@@ -155,7 +156,8 @@ void leat__copy_part(const leat_copy *copy, const void *src, void *dst, int64_t 
     }
     leat_copy share = *copy;
     int axis = split_axis(copy, parts);
-    int64_t n = copy->dims[axis], grain = n >= 64 * parts ? 64 : 1; /* whole cache lines and tiles to a share where it is long enough */
+    /* whole cache lines and tiles to a share where the axis is long enough */
+    int64_t n = copy->dims[axis], grain = n >= 64 * parts ? 64 : 1;
     int64_t lo = n / grain * part / parts * grain, hi = part + 1 == parts ? n : n / grain * (part + 1) / parts * grain;
     share.dims[axis] = hi - lo;
     leat__copy_run(&share, (const uint8_t *)src + lo * copy->src[axis], (uint8_t *)dst + lo * copy->dst[axis]);

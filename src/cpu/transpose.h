@@ -11,7 +11,8 @@
 
 #include "leat/common.h"
 
-typedef void (*leat_transpose_fn)(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows, int64_t cols);
+typedef void (*leat_transpose_fn)(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows,
+                                  int64_t cols);
 
 typedef struct leat_transpose_kernels {
     leat_transpose_fn b1, b2, b4, b8; /* by bytes of an element */

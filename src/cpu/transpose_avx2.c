@@ -75,13 +75,15 @@ static inline __attribute__((always_inline)) void tile_b1(const uint8_t *src, in
 /* ---- the walk --------------------------------------------------------------------------------------------------------- */
 
 /* One cache-line block: rows [i0, i1) and columns [j0, j1), both multiples of the tile. */
-static inline __attribute__((always_inline)) void block(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds, int64_t i0, int64_t i1,
+static inline __attribute__((always_inline)) void block(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds, int64_t i0,
+                                                        int64_t i1,
                                                         int64_t j0, int64_t j1, int64_t elem, int64_t side, tile_fn tile) {
     for (int64_t i = i0; i < i1; i += side)
         for (int64_t j = j0; j < j1; j += side) tile(src + i * ss + j * elem, ss, dst + j * ds + i * elem, ds);
 }
 
-static inline __attribute__((always_inline)) void walk(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds, int64_t rows, int64_t cols,
+static inline __attribute__((always_inline)) void walk(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds, int64_t rows,
+                                                       int64_t cols,
                                                        int64_t elem, int64_t side, tile_fn tile, leat_transpose_fn rest) {
     const int64_t line = 64 / elem, full_rows = rows - rows % side, full_cols = cols - cols % side;
     for (int64_t j0 = 0; j0 < full_cols; j0 += line)
@@ -93,15 +95,19 @@ static inline __attribute__((always_inline)) void walk(const uint8_t *src, int64
     if (full_rows < rows) rest(src + full_rows * ss, ss, dst + full_rows * elem, ds, rows - full_rows, cols);
 }
 
-void leat_b1_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows, int64_t cols) {
+void leat_b1_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows,
+                            int64_t cols) {
     walk(src, src_stride, dst, dst_stride, rows, cols, 1, 16, tile_b1, leat_b1_transpose_ref);
 }
-void leat_b2_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows, int64_t cols) {
+void leat_b2_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows,
+                            int64_t cols) {
     walk(src, src_stride, dst, dst_stride, rows, cols, 2, 8, tile_b2, leat_b2_transpose_ref);
 }
-void leat_b4_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows, int64_t cols) {
+void leat_b4_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows,
+                            int64_t cols) {
     walk(src, src_stride, dst, dst_stride, rows, cols, 4, 8, tile_b4, leat_b4_transpose_ref);
 }
-void leat_b8_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows, int64_t cols) {
+void leat_b8_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows,
+                            int64_t cols) {
     walk(src, src_stride, dst, dst_stride, rows, cols, 8, 4, tile_b8, leat_b8_transpose_ref);
 }

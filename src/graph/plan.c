@@ -90,7 +90,9 @@ static void join(planner *p, int32_t id, int32_t root) {
 /* A view shares its source's place, unless that would make an output of memory that is not ours to hand out. */
 static int try_view(planner *p, const leat_step *step, int32_t id) {
     const leat_value *source = step->node->in[0];
-    if (!(step->node->op->flags & LEAT_OP_VIEW) || !source) return 0;
+    uint32_t flags = step->node->op->flags;
+    int same_bytes = (flags & LEAT_OP_VIEW) || ((flags & LEAT_OP_LAYOUT) && source && leat__layouts_equal(step->call.in[0]));
+    if (!same_bytes || !source) return 0;
     int32_t         root = root_of(p, source->id);
     leat_place_kind kind = p->sets[root].kind;
     if (kind == LEAT_PLACE_NONE || kind == LEAT_PLACE_DYNAMIC) return 0;

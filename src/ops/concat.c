@@ -69,7 +69,9 @@ static void move_job(leat_op_call *call, rows_job *job) {
         int64_t bytes = (job->len ? job->len[i] : job->parts[i]->dims[job->axis]) * job->step;
         uint8_t *whole = job->whole + offset;
         offset += bytes;
-        if (job->parts[i]) leat__move_bytes(call, job->gather ? whole : job->parts[i]->data, job->gather ? job->parts[i]->data : whole, (size_t)bytes);
+        if (job->parts[i])
+            leat__move_bytes(call, job->gather ? whole : job->parts[i]->data, job->gather ? job->parts[i]->data : whole,
+                             (size_t)bytes);
     }
 }
 
@@ -84,15 +86,20 @@ static int concat_infer(leat_op_call *call) {
     for (int i = 1; i < call->n_in; i++) {
         const leat_tensor *t = call->in[i];
         if (!t) return leat__op_fail(call, LEAT_EFORMAT, "input %d is absent", i);
-        if (t->dtype != x->dtype) return leat__op_fail(call, LEAT_ETYPE, "input %d is %s, input 0 is %s", i, leat_dtype_name(t->dtype), leat_dtype_name(x->dtype));
-        if (t->flags != x->flags) return leat__op_fail(call, LEAT_EINTERNAL, "input %d has another storage layout than input 0", i);
+        if (t->dtype != x->dtype)
+            return leat__op_fail(call, LEAT_ETYPE, "input %d is %s, input 0 is %s", i, leat_dtype_name(t->dtype),
+                                 leat_dtype_name(x->dtype));
+        if (t->flags != x->flags)
+            return leat__op_fail(call, LEAT_EINTERNAL, "input %d has another storage layout than input 0", i);
         int same = t->rank == x->rank;
         for (int a = 0; same && a < x->rank; a++) same = a == axis || t->dims[a] == dims[a];
         if (!same) {
             char one[96], two[96];
-            return leat__op_fail(call, LEAT_ESHAPE, "input %d is %s, does not fit %s on axis %d", i, leat__tensor_text(t, one, sizeof one), leat__tensor_text(x, two, sizeof two), axis);
+            return leat__op_fail(call, LEAT_ESHAPE, "input %d is %s, does not fit %s on axis %d", i,
+                                 leat__tensor_text(t, one, sizeof one), leat__tensor_text(x, two, sizeof two), axis);
         }
-        if (__builtin_add_overflow(dims[axis], t->dims[axis], &dims[axis])) return leat__op_fail(call, LEAT_ELIMIT, "output is too large");
+        if (__builtin_add_overflow(dims[axis], t->dims[axis], &dims[axis]))
+            return leat__op_fail(call, LEAT_ELIMIT, "output is too large");
     }
     status = leat__move_out(call, 0, x->dtype, x->rank, dims);
     if (status == LEAT_OK && call->out[0]) call->out[0]->flags = x->flags;
@@ -121,8 +128,10 @@ static int split_sizes(leat_op_call *call, int64_t dim, int64_t *sizes) {
     if (status) return status;
     if (n < 0) {
         int64_t declared = leat__attr_int(call->attrs, "num_outputs", count), chunk = (dim + count - 1) / count;
-        if (declared != count) return leat__op_fail(call, LEAT_EFORMAT, "num_outputs is %" PRId64 " but the node has %d outputs", declared, count);
-        if (call->opset < 18 && dim % count) return leat__op_fail(call, LEAT_ESHAPE, "dimension %" PRId64 " does not split into %d equal parts", dim, count);
+        if (declared != count)
+            return leat__op_fail(call, LEAT_EFORMAT, "num_outputs is %" PRId64 " but the node has %d outputs", declared, count);
+        if (call->opset < 18 && dim % count)
+            return leat__op_fail(call, LEAT_ESHAPE, "dimension %" PRId64 " does not split into %d equal parts", dim, count);
         for (int i = 0; i < count; i++) {
             int64_t left = dim - (int64_t)i * chunk;
             sizes[i] = left < 0 ? 0 : left < chunk ? left : chunk;
@@ -132,8 +141,10 @@ static int split_sizes(leat_op_call *call, int64_t dim, int64_t *sizes) {
     int64_t sum = 0;
     if (n != count) return leat__op_fail(call, LEAT_ESHAPE, "split has %d sizes but the node has %d outputs", n, count);
     for (int i = 0; i < n; i++)
-        if (sizes[i] < 0 || __builtin_add_overflow(sum, sizes[i], &sum)) return leat__op_fail(call, LEAT_ESHAPE, "split[%d] is %" PRId64, i, sizes[i]);
-    if (sum != dim) return leat__op_fail(call, LEAT_ESHAPE, "split sizes sum to %" PRId64 ", the dimension is %" PRId64, sum, dim);
+        if (sizes[i] < 0 || __builtin_add_overflow(sum, sizes[i], &sum))
+            return leat__op_fail(call, LEAT_ESHAPE, "split[%d] is %" PRId64, i, sizes[i]);
+    if (sum != dim)
+        return leat__op_fail(call, LEAT_ESHAPE, "split sizes sum to %" PRId64 ", the dimension is %" PRId64, sum, dim);
     return LEAT_OK;
 }
 
@@ -159,7 +170,8 @@ static int split_run(leat_op_call *call) {
     int status = split_sizes(call, x->dims[job.axis], sizes);
     if (status) return status;
     for (int i = 0; i < job.n; i++)
-        if (call->out[i] && call->out[i]->dims[job.axis] != sizes[i]) return leat__op_fail(call, LEAT_EINTERNAL, "split sizes changed after planning");
+        if (call->out[i] && call->out[i]->dims[job.axis] != sizes[i])
+            return leat__op_fail(call, LEAT_EINTERNAL, "split sizes changed after planning");
     axis_view(x, job.axis, &job.rows, &job.step);
     job.row_bytes = x->dims[job.axis] * job.step;
     move_job(call, &job);

@@ -52,7 +52,8 @@ static int of_shape_infer(leat_op_call *call) {
     int64_t dims[LEAT_MAX_RANK];
     int n, status = leat__move_values(call, 0, dims, LEAT_MAX_RANK, &n);
     if (status) return status;
-    if (value && (leat_tensor_count(value) != 1 || !value->data)) return leat__op_fail(call, LEAT_EFORMAT, "attribute value must hold one value");
+    if (value && (leat_tensor_count(value) != 1 || !value->data))
+        return leat__op_fail(call, LEAT_EFORMAT, "attribute value must hold one value");
     return leat__move_out(call, 0, value ? value->dtype : LEAT_DTYPE_F32, n, dims);
 }
 
@@ -77,13 +78,16 @@ static int range_check(leat_op_call *call) {
 
 static int range_count(leat_op_call *call, int64_t *count) {
     if (leat__dtype_is_float(call->in[0]->dtype)) {
-        double start = leat__tensor_get_float(call->in[0], 0), limit = leat__tensor_get_float(call->in[1], 0), delta = leat__tensor_get_float(call->in[2], 0);
+        double start = leat__tensor_get_float(call->in[0], 0), limit = leat__tensor_get_float(call->in[1], 0),
+            delta = leat__tensor_get_float(call->in[2], 0);
         double n = ceil((limit - start) / delta);
-        if (!(delta != 0) || !(n < 1e15)) return leat__op_fail(call, LEAT_EINVAL, "start %g, limit %g, delta %g make no range", start, limit, delta);
+        if (!(delta != 0) || !(n < 1e15))
+            return leat__op_fail(call, LEAT_EINVAL, "start %g, limit %g, delta %g make no range", start, limit, delta);
         *count = n > 0 ? (int64_t)n : 0;
         return LEAT_OK;
     }
-    int64_t start = leat__tensor_get_int(call->in[0], 0), limit = leat__tensor_get_int(call->in[1], 0), delta = leat__tensor_get_int(call->in[2], 0);
+    int64_t start = leat__tensor_get_int(call->in[0], 0), limit = leat__tensor_get_int(call->in[1], 0),
+        delta = leat__tensor_get_int(call->in[2], 0);
     if (delta == 0) return leat__op_fail(call, LEAT_EINVAL, "delta is 0");
     *count = 0;
     if (delta > 0 ? start >= limit : start <= limit) return LEAT_OK;
@@ -112,11 +116,14 @@ static int range_run(leat_op_call *call) {
     if (n != y->dims[0]) return leat__op_fail(call, LEAT_EINTERNAL, "range changed after planning");
     if (leat__dtype_is_float(y->dtype)) {
         double start = leat__tensor_get_float(call->in[0], 0), delta = leat__tensor_get_float(call->in[2], 0);
-        for (int64_t i = 0; i < n; i++) leat__tensor_set_float(y, i, y->dtype == LEAT_DTYPE_F32 ? (float)start + (float)i * (float)delta : start + (double)i * delta);
+        for (int64_t i = 0; i < n; i++)
+            leat__tensor_set_float(y, i,
+                                   y->dtype == LEAT_DTYPE_F32 ? (float)start + (float)i * (float)delta : start + (double)i * delta);
         return LEAT_OK;
     }
+    /* unsigned, so that a hostile range wraps without undefined behaviour */
     uint64_t start = (uint64_t)leat__tensor_get_int(call->in[0], 0), delta = (uint64_t)leat__tensor_get_int(call->in[2], 0);
-    for (int64_t i = 0; i < n; i++) leat__tensor_set_int(y, i, (int64_t)(start + (uint64_t)i * delta)); /* unsigned: wraps without UB */
+    for (int64_t i = 0; i < n; i++) leat__tensor_set_int(y, i, (int64_t)(start + (uint64_t)i * delta)); 
     return LEAT_OK;
 }
 
@@ -126,7 +133,8 @@ static int eye_infer(leat_op_call *call) {
     const leat_tensor *x = call->in[0];
     int64_t dtype = leat__attr_int(call->attrs, "dtype", x->dtype);
     if (x->rank != 2) return leat__op_fail(call, LEAT_ESHAPE, "input must have rank 2, has %d", x->rank);
-    if (dtype <= 0 || dtype >= LEAT_DTYPE_COUNT || !(leat__dtype_is_float((leat_dtype)dtype) || leat__dtype_is_int((leat_dtype)dtype) || dtype == LEAT_DTYPE_BOOL))
+    if (dtype <= 0 || dtype >= LEAT_DTYPE_COUNT || !(leat__dtype_is_float((leat_dtype)dtype) ||
+                                                     leat__dtype_is_int((leat_dtype)dtype) || dtype == LEAT_DTYPE_BOOL))
         return leat__op_fail(call, LEAT_ETYPE, "attribute dtype is %" PRId64, dtype);
     return leat__move_out(call, 0, (leat_dtype)dtype, 2, x->dims);
 }
@@ -150,8 +158,10 @@ static int one_hot_infer(leat_op_call *call) {
     int64_t dims[LEAT_MAX_RANK + 1], n;
     int axis, rank = indices->rank + 1, status = leat__move_axis(call, leat__attr_int(call->attrs, "axis", -1), rank, &axis);
     if (status) return status;
-    if (leat_tensor_count(values) != 2 || leat_tensor_count(depth) != 1) return leat__op_fail(call, LEAT_ESHAPE, "depth must be one value and values two");
-    if (!(leat__dtype_is_float(indices->dtype) || leat__dtype_is_int(indices->dtype)) || !(leat__dtype_is_float(depth->dtype) || leat__dtype_is_int(depth->dtype)))
+    if (leat_tensor_count(values) != 2 || leat_tensor_count(depth) != 1)
+        return leat__op_fail(call, LEAT_ESHAPE, "depth must be one value and values two");
+    if (!(leat__dtype_is_float(indices->dtype) || leat__dtype_is_int(indices->dtype)) ||
+        !(leat__dtype_is_float(depth->dtype) || leat__dtype_is_int(depth->dtype)))
         return leat__op_fail(call, LEAT_ETYPE, "indices and depth must be numbers");
     if (!depth->data) return LEAT_EDYNAMIC;
     if (leat__dtype_is_float(depth->dtype)) {
@@ -166,7 +176,8 @@ static int one_hot_infer(leat_op_call *call) {
 static int one_hot_run(leat_op_call *call) {
     const leat_tensor *indices = call->in[0], *values = call->in[2], *y = call->out[0];
     int axis = leat__norm_axis(leat__attr_int(call->attrs, "axis", -1), y->rank), is_float = leat__dtype_is_float(indices->dtype);
-    int64_t depth = y->dims[axis], inner = leat__move_span(y->dims, axis + 1, y->rank), elem = (int64_t)leat_dtype_size(y->dtype), n = leat_tensor_count(indices);
+    int64_t depth = y->dims[axis], inner = leat__move_span(y->dims, axis + 1, y->rank),
+        elem = (int64_t)leat_dtype_size(y->dtype), n = leat_tensor_count(indices);
     const uint8_t *on = (const uint8_t *)values->data + elem;
     leat__copy_fill(y->data, values->data, elem, leat_tensor_count(y));
     for (int64_t i = 0; i < n; i++) {

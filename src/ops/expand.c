@@ -14,7 +14,8 @@ static int expand_dims(leat_op_call *call, int64_t dims[LEAT_MAX_RANK], int *ran
         if (shape[i] < 0) return leat__op_fail(call, LEAT_ESHAPE, "shape[%d] is %" PRId64, i, shape[i]);
     if (leat__broadcast_dims(x->dims, x->rank, shape, n, dims, rank) == LEAT_OK) return LEAT_OK;
     char text[128];
-    return leat__op_fail(call, LEAT_ESHAPE, "%s does not broadcast to the requested shape", leat__tensor_text(x, text, sizeof text));
+    return leat__op_fail(call, LEAT_ESHAPE, "%s does not broadcast to the requested shape",
+                         leat__tensor_text(x, text, sizeof text));
 }
 
 static int expand_infer(leat_op_call *call) {
@@ -62,7 +63,8 @@ static int tile_infer(leat_op_call *call) {
     int status = read_repeats(call, repeats);
     if (status) return status;
     for (int i = 0; i < x->rank; i++)
-        if (__builtin_mul_overflow(x->dims[i], repeats[i], &dims[i])) return leat__op_fail(call, LEAT_ELIMIT, "output is too large");
+        if (__builtin_mul_overflow(x->dims[i], repeats[i], &dims[i]))
+            return leat__op_fail(call, LEAT_ELIMIT, "output is too large");
     return leat__move_out(call, 0, x->dtype, x->rank, dims);
 }
 

@@ -63,7 +63,8 @@ static void gather_task(void *arg, int64_t index, int worker) {
 static int gather_run(leat_op_call *call) {
     const leat_tensor *x = call->in[0], *indices = call->in[1], *y = call->out[0];
     int axis = leat__norm_axis(leat__attr_int(call->attrs, "axis", 0), x->rank);
-    gather_job job = {.indices = indices, .src = x->data, .dst = y->data, .dim = x->dims[axis], .picks = leat_tensor_count(indices)};
+    gather_job job = {.indices = indices, .src = x->data, .dst = y->data, .dim = x->dims[axis],
+        .picks = leat_tensor_count(indices)};
     int status = check_indices(call, indices, job.dim);
     if (status || leat_tensor_count(y) == 0) return status;
     job.chunk = leat__move_span(x->dims, axis + 1, x->rank) * (int64_t)leat_dtype_size(x->dtype);
@@ -81,10 +82,12 @@ static int elements_infer(leat_op_call *call) {
     int axis, status = leat__move_check_index(call, 1);
     if (!status) status = leat__move_axis(call, leat__attr_int(call->attrs, "axis", 0), x->rank, &axis);
     if (status) return status;
-    if (indices->rank != x->rank) return leat__op_fail(call, LEAT_ESHAPE, "indices have rank %d, data %d", indices->rank, x->rank);
+    if (indices->rank != x->rank)
+        return leat__op_fail(call, LEAT_ESHAPE, "indices have rank %d, data %d", indices->rank, x->rank);
     for (int a = 0; a < x->rank; a++)
         if (a != axis && indices->dims[a] > x->dims[a])
-            return leat__op_fail(call, LEAT_ESHAPE, "indices have %" PRId64 " on axis %d, data only %" PRId64, indices->dims[a], a, x->dims[a]);
+            return leat__op_fail(call, LEAT_ESHAPE, "indices have %" PRId64 " on axis %d, data only %" PRId64, indices->dims[a],
+                                 a, x->dims[a]);
     return leat__move_out(call, 0, x->dtype, x->rank, indices->dims);
 }
 
@@ -92,7 +95,8 @@ static int elements_infer(leat_op_call *call) {
 static int elements_run(leat_op_call *call) {
     const leat_tensor *x = call->in[0], *indices = call->in[1];
     int axis = leat__norm_axis(leat__attr_int(call->attrs, "axis", 0), x->rank), last = x->rank - 1;
-    int64_t strides[LEAT_MAX_RANK], at[LEAT_MAX_RANK] = {0}, n = leat_tensor_count(indices), elem = (int64_t)leat_dtype_size(x->dtype);
+    int64_t strides[LEAT_MAX_RANK], at[LEAT_MAX_RANK] = {0}, n = leat_tensor_count(indices),
+        elem = (int64_t)leat_dtype_size(x->dtype);
     int64_t dim = x->dims[axis], base = 0;
     const uint8_t *src = x->data;
     uint8_t *dst = call->out[0]->data;
@@ -124,18 +128,22 @@ static int nd_infer(leat_op_call *call) {
     int rank = 0, status = leat__move_check_index(call, 1);
     if (status) return status;
     if (x->rank < 1 || indices->rank < 1) return leat__op_fail(call, LEAT_ESHAPE, "data and indices need rank 1 or more");
-    if (batch < 0 || batch >= x->rank || batch >= indices->rank) return leat__op_fail(call, LEAT_ESHAPE, "batch_dims is %" PRId64, batch);
+    if (batch < 0 || batch >= x->rank || batch >= indices->rank)
+        return leat__op_fail(call, LEAT_ESHAPE, "batch_dims is %" PRId64, batch);
     int64_t depth = indices->dims[indices->rank - 1];
-    if (depth < 1 || depth > x->rank - batch) return leat__op_fail(call, LEAT_ESHAPE, "index tuples of %" PRId64 " do not fit data of rank %d", depth, x->rank);
+    if (depth < 1 || depth > x->rank - batch)
+        return leat__op_fail(call, LEAT_ESHAPE, "index tuples of %" PRId64 " do not fit data of rank %d", depth, x->rank);
     for (int a = 0; a < batch; a++)
-        if (x->dims[a] != indices->dims[a]) return leat__op_fail(call, LEAT_ESHAPE, "data and indices differ on batch axis %d", a);
+        if (x->dims[a] != indices->dims[a])
+            return leat__op_fail(call, LEAT_ESHAPE, "data and indices differ on batch axis %d", a);
     for (int a = 0; a < indices->rank - 1; a++) dims[rank++] = indices->dims[a];
     for (int a = (int)(batch + depth); a < x->rank; a++) dims[rank++] = x->dims[a];
     return leat__move_out(call, 0, x->dtype, rank, dims);
 }
 
 /* Chunk number of tuple `t` inside its batch, or -1 with the error set. */
-static int64_t tuple_offset(leat_op_call *call, const leat_tensor *indices, int64_t t, int depth, const int64_t *dims, int *status) {
+static int64_t tuple_offset(leat_op_call *call, const leat_tensor *indices, int64_t t, int depth, const int64_t *dims,
+                            int *status) {
     int64_t offset = 0;
     for (int k = 0; k < depth; k++) {
         int64_t v = leat__move_index(indices, t * depth + k);
@@ -150,7 +158,8 @@ static int64_t tuple_offset(leat_op_call *call, const leat_tensor *indices, int6
 
 static int nd_run(leat_op_call *call) {
     const leat_tensor *x = call->in[0], *indices = call->in[1];
-    int batch = (int)leat__attr_int(call->attrs, "batch_dims", 0), depth = (int)indices->dims[indices->rank - 1], status = LEAT_OK;
+    int batch = (int)leat__attr_int(call->attrs, "batch_dims", 0), depth = (int)indices->dims[indices->rank - 1],
+        status = LEAT_OK;
     int64_t chunk = leat__move_span(x->dims, batch + depth, x->rank) * (int64_t)leat_dtype_size(x->dtype);
     int64_t batches = leat__move_span(indices->dims, 0, batch), tuples = leat__move_span(indices->dims, batch, indices->rank - 1);
     int64_t batch_bytes = leat__move_span(x->dims, batch, x->rank) * (int64_t)leat_dtype_size(x->dtype);

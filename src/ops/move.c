@@ -8,7 +8,8 @@
 
 int leat__move_out(leat_op_call *call, int i, leat_dtype dtype, int rank, const int64_t *dims) {
     leat_tensor *out = leat__op_out(call, i);
-    if (rank > LEAT_MAX_RANK) return leat__op_fail(call, LEAT_ELIMIT, "output has rank %d, at most %d are supported", rank, LEAT_MAX_RANK);
+    if (rank > LEAT_MAX_RANK)
+        return leat__op_fail(call, LEAT_ELIMIT, "output has rank %d, at most %d are supported", rank, LEAT_MAX_RANK);
     for (int k = 0; k < rank; k++)
         if (dims[k] < 0) return leat__op_fail(call, LEAT_ESHAPE, "output dimension %d is %" PRId64, k, dims[k]);
     int64_t count = rank ? leat__dims_count(dims, rank) : 1;
@@ -25,7 +26,8 @@ int leat__move_values(leat_op_call *call, int i, int64_t *values, int max, int *
     if (!leat__dtype_is_int(t->dtype)) return leat__op_fail(call, LEAT_ETYPE, "input %d must hold integers", i);
     if (t->rank > 1) return leat__op_fail(call, LEAT_ESHAPE, "input %d must have rank 0 or 1, has %d", i, t->rank);
     int64_t count = leat_tensor_count(t);
-    if (count < 0 || count > max) return leat__op_fail(call, LEAT_ELIMIT, "input %d has %" PRId64 " values, at most %d make sense", i, count, max);
+    if (count < 0 || count > max)
+        return leat__op_fail(call, LEAT_ELIMIT, "input %d has %" PRId64 " values, at most %d make sense", i, count, max);
     if (count > 0 && !t->data) return LEAT_EDYNAMIC;
     for (int64_t k = 0; k < count; k++) values[k] = leat__tensor_get_int(t, k);
     *n = (int)count;
@@ -37,7 +39,8 @@ int leat__move_values_or_attr(leat_op_call *call, int i, const char *name, int64
     int count = 0;
     const int64_t *ints = leat__attr_ints(call->attrs, name, &count);
     *n = ints || leat__attr(call->attrs, name) ? count : -1;
-    if (count > max) return leat__op_fail(call, LEAT_ELIMIT, "attribute %s has %d values, at most %d make sense", name, count, max);
+    if (count > max)
+        return leat__op_fail(call, LEAT_ELIMIT, "attribute %s has %d values, at most %d make sense", name, count, max);
     for (int k = 0; k < count; k++) values[k] = ints[k];
     return LEAT_OK;
 }
@@ -72,10 +75,6 @@ void leat__move_strides(const leat_tensor *t, int64_t strides[LEAT_MAX_RANK]) {
     leat__strides(dims, t->rank, physical);
     int64_t elem = (int64_t)leat_dtype_size(t->dtype);
     for (int a = 0; a < t->rank; a++) strides[a] = physical[leat__physical_axis(t, a)] * elem;
-}
-
-int leat__layouts_equal(const leat_tensor *x) {
-    return x->rank < 3 || x->dims[1] == 1 || leat__move_span(x->dims, 2, x->rank) == 1;
 }
 
 /* ---- threaded copies -------------------------------------------------------------------------------------------------- */

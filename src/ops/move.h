@@ -46,14 +46,12 @@ static inline int64_t leat__move_index(const leat_tensor *t, int64_t i) {
 }
 /* LEAT_ETYPE unless input `i` is int32 or int64. */
 int leat__move_check_index(leat_op_call *call, int i);
-/* Product of dims [from, to) of t. */
+/* Product of dims [from, to); 0 on overflow, which a checked tensor has only beside a dimension of 0. */
 static inline int64_t leat__move_span(const int64_t *dims, int from, int to) {
     int64_t n = 1;
-    for (int i = from; i < to; i++) n *= dims[i];
+    for (int i = from; i < to; i++)
+        if (__builtin_mul_overflow(n, dims[i], &n)) return 0;
     return n;
 }
-
-/* Would x stored as NHWC have the same bytes as plain?  True when it has one channel or all spatial dims are 1. */
-int leat__layouts_equal(const leat_tensor *x);
 
 #endif

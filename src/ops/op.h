@@ -61,7 +61,8 @@ typedef enum leat_op_flags {
     LEAT_OP_NONDET = 8,       /* never folded, never merged (random numbers) */
     LEAT_OP_SHAPE_ONLY = 16,  /* out depends on in dims only, data may be NULL (Shape, Size) */
     LEAT_OP_CONTROL = 32,     /* has subgraphs; executed by the graph room */
-    LEAT_OP_F16 = 64          /* handles float16/bfloat16 data itself; others get float32 (casts inserted) */
+    LEAT_OP_F16 = 64,         /* handles float16/bfloat16 data itself; others get float32 (casts inserted) */
+    LEAT_OP_LAYOUT = 128      /* converts the layout of in[0]: a VIEW where leat__layouts_equal(in[0]), i.e. both layouts are the same bytes */
 } leat_op_flags;
 
 /* Which storage the operator can work on, see tensor_util.h.  The layout pass reads it. */

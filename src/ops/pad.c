@@ -49,7 +49,8 @@ static int read_pads(leat_op_call *call, int64_t begin[LEAT_MAX_RANK], int64_t e
     memset(begin, 0, LEAT_MAX_RANK * sizeof *begin);
     memset(end, 0, LEAT_MAX_RANK * sizeof *end);
     for (int i = 0; i < n; i++)
-        if (pads[i] > INT64_MAX / 64 || pads[i] < -INT64_MAX / 64) return leat__op_fail(call, LEAT_ELIMIT, "pads[%d] is %" PRId64, i, pads[i]);
+        if (pads[i] > INT64_MAX / 64 || pads[i] < -INT64_MAX / 64)
+            return leat__op_fail(call, LEAT_ELIMIT, "pads[%d] is %" PRId64, i, pads[i]);
     for (int i = 0; i < n_axes; i++) begin[axes[i]] = pads[i], end[axes[i]] = pads[n_axes + i];
     return LEAT_OK;
 }
@@ -58,8 +59,10 @@ static int padded_dims(leat_op_call *call, pad_mode mode, const int64_t *begin, 
     const leat_tensor *x = call->in[0];
     for (int a = 0; a < x->rank; a++) {
         int64_t kept = x->dims[a] + (begin[a] < 0 ? begin[a] : 0) + (end[a] < 0 ? end[a] : 0);
-        if (__builtin_add_overflow(x->dims[a], begin[a], &dims[a]) || __builtin_add_overflow(dims[a], end[a], &dims[a]) || dims[a] < 0)
-            return leat__op_fail(call, LEAT_ESHAPE, "pads %" PRId64 ", %" PRId64 " leave nothing of axis %d (%" PRId64 ")", begin[a], end[a], a, x->dims[a]);
+        if (__builtin_add_overflow(x->dims[a], begin[a], &dims[a]) || __builtin_add_overflow(dims[a], end[a], &dims[a]) ||
+            dims[a] < 0)
+            return leat__op_fail(call, LEAT_ESHAPE, "pads %" PRId64 ", %" PRId64 " leave nothing of axis %d (%" PRId64 ")",
+                                 begin[a], end[a], a, x->dims[a]);
         if (mode != PAD_CONSTANT && kept <= 0 && dims[a] > 0)
             return leat__op_fail(call, LEAT_ESHAPE, "axis %d has nothing to repeat into its pads", a);
     }
@@ -91,7 +94,8 @@ static void fill_units(const pad_job *job, uint8_t *dst, int64_t units) {
 /* One row: left pads by index, the middle as one run, right pads by index. */
 static void pad_row(const pad_job *job, const uint8_t *src, uint8_t *dst) {
     int axis = job->rank - 1;
-    int64_t n = job->row_units, lo = job->begin[axis] > 0 ? job->begin[axis] : 0, hi = n - (job->end[axis] > 0 ? job->end[axis] : 0);
+    int64_t n = job->row_units, lo = job->begin[axis] > 0 ? job->begin[axis] : 0,
+        hi = n - (job->end[axis] > 0 ? job->end[axis] : 0);
     if (lo > n) lo = n;
     if (hi < lo) hi = lo; /* more cropped on one side than there is: constant mode only, all of it pads */
     for (int64_t o = 0; o < n; o++) {
@@ -177,10 +181,14 @@ static int pad_infer(leat_op_call *call) {
     int64_t begin[LEAT_MAX_RANK], end[LEAT_MAX_RANK], dims[LEAT_MAX_RANK];
     const leat_tensor *value = leat__op_in(call, 2);
     pad_mode mode = read_mode(call);
-    if (mode == PAD_UNKNOWN) return leat__op_fail(call, LEAT_EUNSUPPORTED, "mode '%s' is unknown", leat__attr_string(call->attrs, "mode", ""));
-    if (value && value->dtype != call->in[0]->dtype) return leat__op_fail(call, LEAT_ETYPE, "the constant is %s, the data %s", leat_dtype_name(value->dtype), leat_dtype_name(call->in[0]->dtype));
+    if (mode == PAD_UNKNOWN)
+        return leat__op_fail(call, LEAT_EUNSUPPORTED, "mode '%s' is unknown", leat__attr_string(call->attrs, "mode", ""));
+    if (value && value->dtype != call->in[0]->dtype)
+        return leat__op_fail(call, LEAT_ETYPE, "the constant is %s, the data %s", leat_dtype_name(value->dtype),
+                             leat_dtype_name(call->in[0]->dtype));
     if (value && leat_tensor_count(value) > 1) return leat__op_fail(call, LEAT_ESHAPE, "the constant must be one value");
-    if (!value && leat__attr(call->attrs, "value") && !leat__dtype_is_float(call->in[0]->dtype) && !leat__dtype_is_int(call->in[0]->dtype))
+    if (!value && leat__attr(call->attrs, "value") && !leat__dtype_is_float(call->in[0]->dtype) &&
+        !leat__dtype_is_int(call->in[0]->dtype))
         return leat__op_fail(call, LEAT_ETYPE, "attribute value needs numeric data");
     int status = read_pads(call, begin, end);
     if (!status) status = padded_dims(call, mode, begin, end, dims);
@@ -216,7 +224,8 @@ static int center_pads(leat_op_call *call, int64_t begin[LEAT_MAX_RANK], int64_t
     memset(end, 0, LEAT_MAX_RANK * sizeof *end);
     for (int i = 0; i < n; i++) {
         int64_t more = shape[i] - x->dims[axes[i]];
-        if (shape[i] < 0 || shape[i] > INT64_MAX / 64) return leat__op_fail(call, LEAT_ESHAPE, "shape[%d] is %" PRId64, i, shape[i]);
+        if (shape[i] < 0 || shape[i] > INT64_MAX / 64)
+            return leat__op_fail(call, LEAT_ESHAPE, "shape[%d] is %" PRId64, i, shape[i]);
         begin[axes[i]] = more / 2;
         end[axes[i]] = more - more / 2;
     }

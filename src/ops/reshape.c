@@ -17,7 +17,8 @@ static int resolve_shape(leat_op_call *call, const leat_tensor *x, int64_t *dims
     int64_t known = 1;
     for (int i = 0; i < n; i++) {
         if (dims[i] == 0 && !allow_zero) {
-            if (i >= x->rank) return leat__op_fail(call, LEAT_ESHAPE, "shape[%d] is 0 (keep) but the input has rank %d", i, x->rank);
+            if (i >= x->rank)
+                return leat__op_fail(call, LEAT_ESHAPE, "shape[%d] is 0 (keep) but the input has rank %d", i, x->rank);
             dims[i] = x->dims[i];
         }
         if (dims[i] < -1) return leat__op_fail(call, LEAT_ESHAPE, "shape[%d] is %" PRId64, i, dims[i]);
@@ -30,7 +31,8 @@ static int resolve_shape(leat_op_call *call, const leat_tensor *x, int64_t *dims
     if (unknown >= 0) dims[unknown] = known ? count / known : 0;
     if ((unknown < 0 ? known : known * dims[unknown]) != count) {
         char text[128];
-        return leat__op_fail(call, LEAT_ESHAPE, "%s does not fit the requested shape of %" PRId64 " elements", leat__tensor_text(x, text, sizeof text), known);
+        return leat__op_fail(call, LEAT_ESHAPE, "%s does not fit the requested shape of %" PRId64 " elements",
+                             leat__tensor_text(x, text, sizeof text), known);
     }
     return LEAT_OK;
 }
@@ -47,7 +49,8 @@ static int reshape_infer(leat_op_call *call) {
 static int flatten_infer(leat_op_call *call) {
     const leat_tensor *x = call->in[0];
     int64_t axis = leat__attr_int(call->attrs, "axis", 1);
-    if (axis < -x->rank || axis > x->rank) return leat__op_fail(call, LEAT_ESHAPE, "axis %" PRId64 " is outside rank %d", axis, x->rank);
+    if (axis < -x->rank || axis > x->rank)
+        return leat__op_fail(call, LEAT_ESHAPE, "axis %" PRId64 " is outside rank %d", axis, x->rank);
     if (axis < 0) axis += x->rank;
     int64_t dims[2] = {leat__move_span(x->dims, 0, (int)axis), leat__move_span(x->dims, (int)axis, x->rank)};
     return leat__move_out(call, 0, x->dtype, 2, dims);
@@ -64,7 +67,8 @@ static int squeeze_infer(leat_op_call *call) {
     if (status) return status;
     for (int i = 0; i < x->rank; i++) {
         int drop = n < 0 ? x->dims[i] == 1 : (int)(mask >> i & 1);
-        if (drop && x->dims[i] != 1) return leat__op_fail(call, LEAT_ESHAPE, "cannot drop axis %d, its dimension is %" PRId64, i, x->dims[i]);
+        if (drop && x->dims[i] != 1)
+            return leat__op_fail(call, LEAT_ESHAPE, "cannot drop axis %d, its dimension is %" PRId64, i, x->dims[i]);
         if (!drop) dims[rank++] = x->dims[i];
     }
     return leat__move_out(call, 0, x->dtype, rank, dims);
@@ -78,7 +82,8 @@ static int unsqueeze_infer(leat_op_call *call) {
     if (status) return status;
     if (n < 0) return leat__op_fail(call, LEAT_EFORMAT, "has neither an axes input nor an axes attribute");
     int rank = x->rank + n;
-    if (rank > LEAT_MAX_RANK) return leat__op_fail(call, LEAT_ELIMIT, "output has rank %d, at most %d are supported", rank, LEAT_MAX_RANK);
+    if (rank > LEAT_MAX_RANK)
+        return leat__op_fail(call, LEAT_ELIMIT, "output has rank %d, at most %d are supported", rank, LEAT_MAX_RANK);
     if ((status = leat__move_axes(call, axes, n, rank, &mask)) != LEAT_OK) return status;
     for (int i = 0, from = 0; i < rank; i++) dims[i] = mask >> i & 1 ? 1 : x->dims[from++];
     return leat__move_out(call, 0, x->dtype, rank, dims);
@@ -89,8 +94,10 @@ static int unsqueeze_infer(leat_op_call *call) {
 static int bitcast_infer(leat_op_call *call) {
     const leat_tensor *x = call->in[0];
     int64_t to = leat__attr_int(call->attrs, "to", 0);
-    if (to <= 0 || to >= LEAT_DTYPE_COUNT || to == LEAT_DTYPE_STRING || x->dtype == LEAT_DTYPE_STRING || leat_dtype_size((leat_dtype)to) != leat_dtype_size(x->dtype))
-        return leat__op_fail(call, LEAT_ETYPE, "cannot reinterpret %s as type %" PRId64 " (sizes must be equal)", leat_dtype_name(x->dtype), to);
+    if (to <= 0 || to >= LEAT_DTYPE_COUNT || to == LEAT_DTYPE_STRING || x->dtype == LEAT_DTYPE_STRING ||
+        leat_dtype_size((leat_dtype)to) != leat_dtype_size(x->dtype))
+        return leat__op_fail(call, LEAT_ETYPE, "cannot reinterpret %s as type %" PRId64 " (sizes must be equal)",
+                             leat_dtype_name(x->dtype), to);
     return leat__move_out(call, 0, (leat_dtype)to, x->rank, x->dims);
 }
 

@@ -41,7 +41,8 @@ static int read_range(leat_op_call *call, slice_range *r) {
     if (status) return status;
     if (n < 0 || n_ends < 0) return leat__op_fail(call, LEAT_EFORMAT, "lacks starts or ends");
     if (n != n_ends || (n_axes >= 0 && n_axes != n) || (n_steps >= 0 && n_steps != n))
-        return leat__op_fail(call, LEAT_ESHAPE, "starts, ends, axes and steps differ in length (%d, %d, %d, %d)", n, n_ends, n_axes, n_steps);
+        return leat__op_fail(call, LEAT_ESHAPE, "starts, ends, axes and steps differ in length (%d, %d, %d, %d)", n, n_ends,
+                             n_axes, n_steps);
     for (int i = 0; n_axes < 0 && i < n; i++) axes[i] = i;
     if ((status = leat__move_axes(call, axes, n, x->rank, &mask)) != LEAT_OK) return status;
     whole_range(x, r);
@@ -99,13 +100,16 @@ static int crop_range(leat_op_call *call, slice_range *r) {
     int n, n_scale;
     const int64_t *border = leat__attr_ints(call->attrs, "border", &n), *scale = leat__attr_ints(call->attrs, "scale", &n_scale);
     if (x->rank != 4) return leat__op_fail(call, LEAT_ESHAPE, "input must have rank 4, has %d", x->rank);
-    if (!border || n != 4 || (scale && n_scale != 2)) return leat__op_fail(call, LEAT_EFORMAT, "border needs 4 values and scale 2");
+    if (!border || n != 4 || (scale && n_scale != 2))
+        return leat__op_fail(call, LEAT_EFORMAT, "border needs 4 values and scale 2");
     whole_range(x, r);
     for (int k = 0; k < 2; k++) { /* k 0 = height, 1 = width */
         int64_t dim = x->dims[2 + k], lo = border[1 - k], hi = border[3 - k], count = scale ? scale[k] : 0;
-        if (lo < 0 || lo > dim || hi < 0 || hi > dim) return leat__op_fail(call, LEAT_ESHAPE, "border %" PRId64 ", %" PRId64 " is outside %" PRId64, lo, hi, dim);
+        if (lo < 0 || lo > dim || hi < 0 || hi > dim)
+            return leat__op_fail(call, LEAT_ESHAPE, "border %" PRId64 ", %" PRId64 " is outside %" PRId64, lo, hi, dim);
         if (!scale) count = dim - lo - hi;
-        if (count < 0 || count > dim - lo) return leat__op_fail(call, LEAT_ESHAPE, "crop of %" PRId64 " from %" PRId64 " is outside %" PRId64, count, lo, dim);
+        if (count < 0 || count > dim - lo)
+            return leat__op_fail(call, LEAT_ESHAPE, "crop of %" PRId64 " from %" PRId64 " is outside %" PRId64, count, lo, dim);
         r->start[2 + k] = lo, r->count[2 + k] = count;
     }
     return LEAT_OK;

@@ -21,7 +21,8 @@ static int read_perm(leat_op_call *call, int rank, int perm[LEAT_MAX_RANK]) {
     if (n != rank) return leat__op_fail(call, LEAT_ESHAPE, "perm has %d axes, the input has rank %d", n, rank);
     for (int i = 0; i < n; i++) {
         int64_t axis = ints[i] < 0 ? ints[i] + rank : ints[i];
-        if (axis < 0 || axis >= rank || seen >> axis & 1) return leat__op_fail(call, LEAT_ESHAPE, "perm[%d] = %" PRId64 " makes no permutation", i, ints[i]);
+        if (axis < 0 || axis >= rank || seen >> axis & 1)
+            return leat__op_fail(call, LEAT_ESHAPE, "perm[%d] = %" PRId64 " makes no permutation", i, ints[i]);
         seen |= 1u << axis;
         perm[i] = (int)axis;
     }
@@ -54,7 +55,8 @@ static int transpose_run(leat_op_call *call) {
 
 static int to_layout(leat_op_call *call, uint32_t flag) {
     const leat_tensor *x = call->in[0];
-    if (flag && x->rank < 3) return leat__op_fail(call, LEAT_ESHAPE, "channels-last storage needs rank 3 or more, has %d", x->rank);
+    if (flag && x->rank < 3)
+        return leat__op_fail(call, LEAT_ESHAPE, "channels-last storage needs rank 3 or more, has %d", x->rank);
     int status = leat__move_out(call, 0, x->dtype, x->rank, x->dims);
     if (status == LEAT_OK && call->out[0]) call->out[0]->flags = flag;
     return status;
@@ -83,7 +85,8 @@ static int shuffle_infer(leat_op_call *call) {
     const leat_tensor *x = call->in[0];
     int64_t groups = leat__attr_int(call->attrs, "groups", 0);
     if (x->rank < 2) return leat__op_fail(call, LEAT_ESHAPE, "input has rank %d, needs channels on axis 1", x->rank);
-    if (groups < 1 || x->dims[1] % groups) return leat__op_fail(call, LEAT_ESHAPE, "%" PRId64 " channels do not divide into %" PRId64 " groups", x->dims[1], groups);
+    if (groups < 1 || x->dims[1] % groups)
+        return leat__op_fail(call, LEAT_ESHAPE, "%" PRId64 " channels do not divide into %" PRId64 " groups", x->dims[1], groups);
     return leat__infer_same(call);
 }
 
@@ -127,9 +130,11 @@ static int depth_to_space_infer(leat_op_call *call) {
     int status = block_size(call, &b);
     if (status) return status;
     const int64_t *d = call->in[0]->dims;
-    if (d[1] % (b * b)) return leat__op_fail(call, LEAT_ESHAPE, "%" PRId64 " channels do not divide by blocksize %" PRId64 " squared", d[1], b);
+    if (d[1] % (b * b))
+        return leat__op_fail(call, LEAT_ESHAPE, "%" PRId64 " channels do not divide by blocksize %" PRId64 " squared", d[1], b);
     int64_t dims[4] = {d[0], d[1] / (b * b)};
-    if (__builtin_mul_overflow(d[2], b, &dims[2]) || __builtin_mul_overflow(d[3], b, &dims[3])) return leat__op_fail(call, LEAT_ELIMIT, "output is too large");
+    if (__builtin_mul_overflow(d[2], b, &dims[2]) || __builtin_mul_overflow(d[3], b, &dims[3]))
+        return leat__op_fail(call, LEAT_ELIMIT, "output is too large");
     return finish_block_infer(call, dims);
 }
 
@@ -138,7 +143,8 @@ static int space_to_depth_infer(leat_op_call *call) {
     int status = block_size(call, &b);
     if (status) return status;
     const int64_t *d = call->in[0]->dims;
-    if (d[2] % b || d[3] % b) return leat__op_fail(call, LEAT_ESHAPE, "%" PRId64 "x%" PRId64 " does not divide by blocksize %" PRId64, d[2], d[3], b);
+    if (d[2] % b || d[3] % b)
+        return leat__op_fail(call, LEAT_ESHAPE, "%" PRId64 "x%" PRId64 " does not divide by blocksize %" PRId64, d[2], d[3], b);
     int64_t dims[4] = {d[0], 0, d[2] / b, d[3] / b};
     if (__builtin_mul_overflow(d[1], b * b, &dims[1])) return leat__op_fail(call, LEAT_ELIMIT, "output is too large");
     return finish_block_infer(call, dims);
@@ -146,7 +152,8 @@ static int space_to_depth_infer(leat_op_call *call) {
 
 /* One block move in terms of the tensor with deep channels (`deep`) and the one with wide space (`wide`).  Strides in bytes by role:
  * channel of a group c, position inside a block bh and bw. */
-static void block_strides(const int64_t deep[4], const int64_t wide[4], int64_t b, int64_t channels, int depth_major, int64_t deep_of[3], int64_t wide_of[3]) {
+static void block_strides(const int64_t deep[4], const int64_t wide[4], int64_t b, int64_t channels, int depth_major,
+                          int64_t deep_of[3], int64_t wide_of[3]) {
     deep_of[0] = depth_major ? b * b * deep[1] : deep[1];          /* CRD: c is the slowest of (c, bh, bw); DCR: the fastest */
     deep_of[1] = depth_major ? b * deep[1] : b * channels * deep[1];
     deep_of[2] = depth_major ? deep[1] : channels * deep[1];
@@ -188,7 +195,7 @@ const leat_op leat__ops_transpose[] = {
     {"", "Transpose", 1, 0, 1, 1, 1, 1, MOVE_ANY_TYPE, LEAT_OP_PLAIN, 0, transpose_infer, NULL, transpose_run},
     {"", "DepthToSpace", 1, 0, 1, 1, 1, 1, MOVE_ANY_TYPE, LEAT_OP_AXIS, 0, depth_to_space_infer, NULL, depth_to_space_run},
     {"", "SpaceToDepth", 1, 0, 1, 1, 1, 1, MOVE_ANY_TYPE, LEAT_OP_AXIS, 0, space_to_depth_infer, NULL, space_to_depth_run},
-    {"leat", "ToNHWC", 1, 0, 1, 1, 1, 1, MOVE_ANY_TYPE, LEAT_OP_PLAIN, 0, to_nhwc_infer, NULL, layout_run},
-    {"leat", "ToNCHW", 1, 0, 1, 1, 1, 1, MOVE_ANY_TYPE, LEAT_OP_PLAIN, 0, to_nchw_infer, NULL, layout_run},
+    {"leat", "ToNHWC", 1, 0, 1, 1, 1, 1, LEAT_OP_LAYOUT | MOVE_ANY_TYPE, LEAT_OP_PLAIN, 0, to_nhwc_infer, NULL, layout_run},
+    {"leat", "ToNCHW", 1, 0, 1, 1, 1, 1, LEAT_OP_LAYOUT | MOVE_ANY_TYPE, LEAT_OP_PLAIN, 0, to_nchw_infer, NULL, layout_run},
     {"leat", "ChannelShuffle", 1, 0, 1, 1, 1, 1, MOVE_ANY_TYPE, LEAT_OP_AXIS, 0, shuffle_infer, NULL, shuffle_run},
     {0}};

@@ -91,6 +91,13 @@ int leat__physical_axis(const leat_tensor *t, int axis) {
     return axis == 1 ? t->rank - 1 : axis - 1;
 }
 
+int leat__layouts_equal(const leat_tensor *t) {
+    if (t->rank < 3 || t->dims[1] == 1) return 1;
+    for (int i = 2; i < t->rank; i++)
+        if (t->dims[i] != 1) return 0;
+    return 1;
+}
+
 void leat__strides(const int64_t *dims, int rank, int64_t *strides) {
     int64_t stride = 1;
     for (int i = rank - 1; i >= 0; i--) {

@@ -24,6 +24,8 @@ int64_t leat__dims_count(const int64_t *dims, int rank); /* -1 on negative or ov
 void leat__tensor_physical(const leat_tensor *t, int64_t out[LEAT_MAX_RANK]);
 /* Memory-order axis of logical axis `axis`. */
 int leat__physical_axis(const leat_tensor *t, int axis);
+/* 1 when plain and channels-last storage of t would be the same bytes: rank < 3, one channel, or all spatial dims 1. */
+int leat__layouts_equal(const leat_tensor *t);
 /* Row-major strides in elements of `dims` [rank]. */
 void leat__strides(const int64_t *dims, int rank, int64_t *strides);
 
