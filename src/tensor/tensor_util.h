@@ -10,6 +10,13 @@
 #include "leat/tensor.h"
 
 #define LEAT_TENSOR_NHWC 1u
+#define LEAT_TENSOR_UNALIGNED 2u /* data is not aligned for its type: constants on their way from the file only */
+
+/* Element of a STRING tensor. */
+typedef struct leat_text {
+    const char *text; /* NUL-terminated; NULL = "" */
+    size_t      length;
+} leat_text;
 
 static inline int leat__is_nhwc(const leat_tensor *t) { return (t->flags & LEAT_TENSOR_NHWC) != 0; }
 int leat__dtype_is_float(leat_dtype dtype); /* F16 BF16 F32 F64 */
