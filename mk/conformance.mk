@@ -7,5 +7,8 @@ conformance: $(BUILD)/tests/ops/conformance   ## run ONNX's backend cases, write
 	@$< $(CASES) $(if $(FILTER),--filter $(FILTER)) $(if $(V),-v) \
 	    $(if $(FILTER),,$(if $(filter $(CONFORMANCE_SET),$(CASES)),--docs docs/ops.md))
 
+# Golden tests read JSON records.
+$(BUILD)/tests/golden/%: LIBS += $(CLI_LIBS)
+
 -include $(BUILD)/tests/ops/conformance.d
 .PHONY: conformance
