@@ -6,6 +6,8 @@
  */
 #include "cpu/gemm_f32.h"
 
+#include "cpu/vmath.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -116,7 +118,9 @@ static void run_panel(const block *b, int64_t column, int nv) {
         int64_t next = (i + 1) * b->count / tiles, m = b->m + row;
         t.rows = b->rows + b->tap * b->stride + row;
         t.c = g->c + m * g->ldc + column;
-        t.residual = e->residual ? e->residual + m * e->ldr + column : NULL;
+        const float *residual = e->residual ? e->residual + m * e->ldr + column : NULL;
+        t.before = e->after ? NULL : residual;
+        t.after = e->after && !needs_pass(e) ? residual : NULL;
         leat__gemm_f32.tile[nv][next - row](&t);
         row = next;
     }
@@ -168,11 +172,11 @@ static void activate(const block *b) {
     const leat_gemm *g = b->g;
     const leat_epilogue *e = &g->epilogue;
     int64_t width = min64(b->n1, g->n) - b->n0;
-    if (width == g->ldc) {
-        leat__act_f32(e->act, g->c + b->m * g->ldc, width * b->count, &e->params);
-        return;
+    for (int64_t i = 0; i < b->count; i++) {
+        float *c = g->c + (b->m + i) * g->ldc + b->n0;
+        leat__act_f32(e->act, c, width, &e->params);
+        if (e->residual && e->after) leat__vmath()->vv[LEAT_VBIN_ADD](c, e->residual + (b->m + i) * e->ldr + b->n0, c, width);
     }
-    for (int64_t i = 0; i < b->count; i++) leat__act_f32(e->act, g->c + (b->m + i) * g->ldc + b->n0, width, &e->params);
 }
 
 void leat__f32_gemm_part(const leat_gemm *g, int64_t m0, int64_t m1, int64_t n0, int64_t n1, void *scratch) {
@@ -222,9 +226,9 @@ static void split(const leat_gemm *g, int threads, grid *w) {
     if (w->m_parts >= 2 * threads) w->n_parts = 1;
 }
 
-void leat__f32_gemm_parallel(const leat_gemm *g, leat_tpool *pool, int threads, void *scratch) {
+void leat__f32_gemm_parallel(const leat_gemm *g, leat_tpool *pool, int threads, size_t worker_bytes, void *scratch) {
     if (g->m <= 0 || g->n <= 0) return;
-    grid w = {.g = g, .scratch = scratch, .scratch_bytes = leat__f32_gemm_scratch(g)};
+    grid w = {.g = g, .scratch = scratch, .scratch_bytes = worker_bytes};
     split(g, threads, &w);
     if (w.m_parts * w.n_parts == 1) {
         leat__f32_gemm_part(g, 0, g->m, 0, g->n, scratch);

@@ -1,6 +1,6 @@
 /* gemm_f32.h - single-precision matrix multiply, packed right-hand side, fused epilogue; plain or indirect left-hand side.
  *
- *   C[m][n] = act( sum_t sum_k A[m][t][k] * B[t][k][n] + bias[n] + residual[m][n] )
+ *   C[m][n] = act( sum_t sum_k A[m][t][k] * B[t][k][n] + bias[n] + residual[m][n] )        or, with `after`, act(..) + residual
  *
  * A      M rows.  Plain: row-major, stride lda, one tap of K floats.  Indirect: `taps` runs of K floats each, whose addresses a
  *        callback writes (implicit im2col: a tap is a kernel position, a run the channels of one NHWC pixel, or a zero row).
@@ -29,6 +29,7 @@ typedef struct leat_epilogue {
     const float    *bias;     /* [N] or NULL */
     const float    *residual; /* [M, N] or NULL */
     int64_t         ldr;
+    int             after;    /* 1: the residual is added to the activation's result */
     int             act;      /* leat_act */
     leat_act_params params;
 } leat_epilogue;
@@ -44,7 +45,8 @@ typedef struct leat_gemm_tile {
     int                 n;     /* columns to store, 1..panel columns */
     int                 first; /* 1: start from zero, 0: from C */
     int                 last;  /* 1: add bias and residual, clip */
-    const float        *bias, *residual;
+    const float        *bias;
+    const float        *before, *after; /* residual added before or after the clip, stride ldr */
     int64_t             ldr;
     float               lo, hi;
 } leat_gemm_tile;
@@ -86,13 +88,13 @@ void leat__f32_gemm_pack(const float *src, int64_t taps, int64_t k, int64_t n, i
 /* Names the packed format of the level in use, for the variant of leat__op_pack. */
 uint64_t leat__f32_gemm_format(void);
 
-/* Scratch bytes of one worker for leat__f32_gemm(), and of `threads` workers for _parallel(). */
+/* Scratch bytes that one worker needs; g->a matters only as NULL or not. */
 size_t leat__f32_gemm_scratch(const leat_gemm *g);
 /* Computes rows [m0, m1) and columns [n0, n1); n0 from leat__f32_gemm_column(). */
 void leat__f32_gemm_part(const leat_gemm *g, int64_t m0, int64_t m1, int64_t n0, int64_t n1, void *scratch);
 /* First column of part `index` of `parts` balanced parts of N that start at panels (0 and N for the ends). */
 int64_t leat__f32_gemm_column(int64_t n, int64_t index, int64_t parts);
-/* Computes all of C on at most `threads` threads; scratch [threads * leat__f32_gemm_scratch()]. */
-void leat__f32_gemm_parallel(const leat_gemm *g, leat_tpool *pool, int threads, void *scratch);
+/* Computes all of C on at most `threads` threads; scratch [threads][worker_bytes], worker_bytes >= leat__f32_gemm_scratch(). */
+void leat__f32_gemm_parallel(const leat_gemm *g, leat_tpool *pool, int threads, size_t worker_bytes, void *scratch);
 
 #endif

@@ -30,8 +30,9 @@ static void finish_part(const leat_gemm_tile *t, const float *acc, int mr, int c
             if (!t->first) v += *c;
             if (t->last) {
                 v += t->bias ? t->bias[j] : 0.0f;
-                v += t->residual ? t->residual[i * t->ldr + j] : 0.0f;
+                v += t->before ? t->before[i * t->ldr + j] : 0.0f;
                 v = v < t->lo ? t->lo : v > t->hi ? t->hi : v;
+                v += t->after ? t->after[i * t->ldr + j] : 0.0f;
             }
             *c = v;
         }
@@ -50,8 +51,9 @@ INLINE void finish(const leat_gemm_tile *t, __m256 acc[12], const int mr, const 
             if (!t->first) v = _mm256_add_ps(v, _mm256_loadu_ps(c));
             if (t->last) {
                 v = _mm256_add_ps(v, bias);
-                if (t->residual) v = _mm256_add_ps(v, _mm256_loadu_ps(t->residual + i * t->ldr + j * VEC));
+                if (t->before) v = _mm256_add_ps(v, _mm256_loadu_ps(t->before + i * t->ldr + j * VEC));
                 v = _mm256_min_ps(hi, _mm256_max_ps(lo, v)); /* a NaN in the second operand stays */
+                if (t->after) v = _mm256_add_ps(v, _mm256_loadu_ps(t->after + i * t->ldr + j * VEC));
             }
             _mm256_storeu_ps(c, v);
         }

@@ -37,8 +37,9 @@ INLINE void finish(const leat_gemm_tile *t, __m512 acc[MAX_ACC], const int mr, c
             if (!t->first) v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(m, c));
             if (t->last) {
                 v = _mm512_add_ps(v, bias);
-                if (t->residual) v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(m, t->residual + i * t->ldr + j * VEC));
+                if (t->before) v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(m, t->before + i * t->ldr + j * VEC));
                 v = _mm512_min_ps(hi, _mm512_max_ps(lo, v)); /* a NaN in the second operand stays */
+                if (t->after) v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(m, t->after + i * t->ldr + j * VEC));
             }
             _mm512_mask_storeu_ps(c, m, v);
         }

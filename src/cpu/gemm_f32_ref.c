@@ -16,9 +16,10 @@ static float dot(const leat_gemm_tile *t, int row, int column, int columns) {
 
 static float finish(const leat_gemm_tile *t, int row, int column, float value) {
     if (t->bias) value += t->bias[column];
-    if (t->residual) value += t->residual[row * t->ldr + column];
+    if (t->before) value += t->before[row * t->ldr + column];
     if (value < t->lo) value = t->lo;
     if (value > t->hi) value = t->hi;
+    if (t->after) value += t->after[row * t->ldr + column];
     return value;
 }
 

@@ -32,12 +32,13 @@ static void compute_want(problem *p) {
     for (int64_t m = 0; m < g->m; m++) {
         for (int64_t n = 0; n < g->n; n++) {
             double sum = p->bias ? p->bias[n] : 0;
-            if (p->residual) sum += p->residual[m * g->epilogue.ldr + n];
+            double r = p->residual ? p->residual[m * g->epilogue.ldr + n] : 0;
+            if (!g->epilogue.after) sum += r;
             for (int64_t t = 0; t < g->taps; t++) {
                 const float *run = g->a ? p->a + m * p->lda : indirect_run(p, m, t);
                 for (int64_t k = 0; k < g->k; k++) sum += (double)run[k] * p->b[(t * g->k + k) * g->n + n];
             }
-            p->want[m * g->n + n] = activated(&g->epilogue, sum);
+            p->want[m * g->n + n] = activated(&g->epilogue, sum) + (g->epilogue.after ? r : 0);
         }
     }
 }
@@ -56,7 +57,7 @@ static void setup(problem *p, int64_t m, int64_t n, int64_t k, int64_t taps) {
     p->bias = kt_int(0, 3) ? kt_alloc(n) : NULL;
     p->residual = kt_int(0, 1) ? kt_alloc(m * (n + 2)) : NULL;
     p->want = malloc((size_t)(m * n + 1) * sizeof(double));
-    leat_epilogue e = {p->bias, p->residual, n + 2, acts[kt_int(0, 3)], {1, 0, -0.5f, 0.75f}};
+    leat_epilogue e = {p->bias, p->residual, n + 2, kt_int(0, 1), acts[kt_int(0, 3)], {1, 0, -0.5f, 0.75f}};
     p->g = (leat_gemm){.m = m, .n = n, .k = k, .taps = taps, .c = p->c, .ldc = p->ldc, .epilogue = e};
     if (taps == 1 && kt_int(0, 1)) {
         p->g.a = p->a;

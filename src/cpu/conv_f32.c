@@ -1,0 +1,119 @@
+/* conv_f32.c - addresses of the runs that a convolution reads; padding and layout copies. */
+#include "cpu/conv_f32.h"
+
+#include <string.h>
+
+typedef struct position {
+    int64_t n, o[3];
+} position;
+
+static position position_of(const leat_conv_shape *s, int64_t m) {
+    position p;
+    p.o[2] = m % s->out[2];
+    m /= s->out[2];
+    p.o[1] = m % s->out[1];
+    m /= s->out[1];
+    p.o[0] = m % s->out[0];
+    p.n = m / s->out[0];
+    return p;
+}
+
+static void next_position(const leat_conv_shape *s, position *p) {
+    if (++p->o[2] < s->out[2]) return;
+    p->o[2] = 0;
+    if (++p->o[1] < s->out[1]) return;
+    p->o[1] = 0;
+    if (++p->o[0] < s->out[0]) return;
+    p->o[0] = 0;
+    p->n++;
+}
+
+static int inside(int64_t i, int64_t size) { return (uint64_t)i < (uint64_t)size; }
+
+/* One kernel row: x points at the input row, or is NULL when that row lies outside. */
+static const float **row_runs(const leat_conv_rows *r, const float *x, int64_t ow, const float **out, int64_t stride) {
+    const leat_conv_shape *s = &r->shape;
+    int64_t iw = ow * s->stride[2] - s->pad[2];
+    for (int64_t k = 0; k < s->kernel[2]; k++, iw += s->dilation[2], out += stride)
+        *out = x && inside(iw, s->in[2]) ? x + iw * s->cin : r->zero;
+    return out;
+}
+
+static void pixel_runs(const leat_conv_rows *r, const position *p, const float **out, int64_t stride) {
+    const leat_conv_shape *s = &r->shape;
+    const float *image = r->x + p->n * leat__conv_in_pixels(s) * s->cin + r->channel;
+    for (int64_t kd = 0; kd < s->kernel[0]; kd++) {
+        int64_t id = p->o[0] * s->stride[0] - s->pad[0] + kd * s->dilation[0];
+        for (int64_t kh = 0; kh < s->kernel[1]; kh++) {
+            int64_t ih = p->o[1] * s->stride[1] - s->pad[1] + kh * s->dilation[1];
+            int there = inside(id, s->in[0]) && inside(ih, s->in[1]);
+            out = row_runs(r, there ? image + (id * s->in[1] + ih) * s->in[2] * s->cin : NULL, p->o[2], out, stride);
+        }
+    }
+}
+
+void leat__conv_rows(const void *arg, int64_t m, int count, const float **rows, int64_t stride) {
+    const leat_conv_rows *r = arg;
+    position p = position_of(&r->shape, m);
+    for (int i = 0; i < count; i++) {
+        pixel_runs(r, &p, rows + i, stride);
+        next_position(&r->shape, &p);
+    }
+}
+
+/* ---- few channels -------------------------------------------------------------------------------------------------------- */
+
+int64_t leat__conv_padded_height(const leat_conv_shape *s) { return s->in[1] + s->pad[1] + s->pad_end[1]; }
+int64_t leat__conv_padded_width(const leat_conv_shape *s) { return s->in[2] + s->pad[2] + s->pad_end[2]; }
+
+void leat__conv_padded_rows(const void *arg, int64_t m, int count, const float **rows, int64_t stride) {
+    const leat_conv_padded *p = arg;
+    const leat_conv_shape *s = &p->shape;
+    int64_t row_floats = p->width * s->cin;
+    position at = position_of(s, m);
+    for (int i = 0; i < count; i++) {
+        const float *x = p->x + (at.n * p->height + at.o[1] * s->stride[1]) * row_floats + at.o[2] * s->stride[2] * s->cin;
+        for (int64_t k = 0; k < s->kernel[1]; k++) rows[k * stride + i] = x + k * s->dilation[1] * row_floats;
+        next_position(s, &at);
+    }
+}
+
+static void interleave(const float *x, int64_t channels, int64_t plane, int64_t width, float *y) {
+    for (int64_t c = 0; c < channels; c++, x += plane)
+        for (int64_t i = 0; i < width; i++) y[i * channels + c] = x[i];
+}
+
+void leat__conv_pad_row(const leat_conv_padded *p, int64_t index, const float *x, int plain, float *padded) {
+    const leat_conv_shape *s = &p->shape;
+    int64_t n = index / p->height, ih = index % p->height - s->pad[1], plane = s->in[1] * s->in[2];
+    float *row = padded + index * p->width * s->cin;
+    if (!inside(ih, s->in[1])) {
+        memset(row, 0, (size_t)(p->width * s->cin) * sizeof(float));
+        return;
+    }
+    float *middle = row + s->pad[2] * s->cin, *end = middle + s->in[2] * s->cin;
+    memset(row, 0, (size_t)(s->pad[2] * s->cin) * sizeof(float));
+    if (plain) interleave(x + n * s->cin * plane + ih * s->in[2], s->cin, plane, s->in[2], middle);
+    else memcpy(middle, x + (n * plane + ih * s->in[2]) * s->cin, (size_t)(s->in[2] * s->cin) * sizeof(float));
+    memset(end, 0, (size_t)(s->pad_end[2] * s->cin) * sizeof(float));
+}
+
+/* ---- layout -------------------------------------------------------------------------------------------------------------- */
+
+#define TILE 8 /* a tile of 8x8 floats touches 8 cache lines on each side */
+
+void leat__f32_to_nhwc(const float *x, int64_t channels, int64_t pixels, int64_t p0, int64_t p1, float *y) {
+    for (int64_t c0 = 0; c0 < channels; c0 += TILE) {
+        int64_t c1 = c0 + TILE < channels ? c0 + TILE : channels;
+        for (int64_t p = p0; p < p1; p++)
+            for (int64_t c = c0; c < c1; c++) y[p * channels + c] = x[c * pixels + p];
+    }
+}
+
+void leat__f32_to_nchw(const float *x, int64_t channels, int64_t pixels, int64_t p0, int64_t p1, float *y) {
+    for (int64_t p = p0; p < p1; p += TILE) {
+        int64_t end = p + TILE < p1 ? p + TILE : p1;
+        for (int64_t c = 0; c < channels; c++)
+            for (int64_t i = p; i < end; i++) y[c * pixels + i] = x[i * channels + c];
+    }
+}

@@ -1,0 +1,17 @@
+/* dwconv_f32_init.c - dispatch and packing of the depthwise convolution. */
+#include "cpu/cpu.h"
+#include "cpu/dwconv_f32.h"
+
+leat_dwconv_f32_table leat__dwconv_f32;
+
+void leat__dwconv_f32_init(leat_isa level) {
+    leat__dwconv_f32 = (leat_dwconv_f32_table){"ref", leat_f32_dwconv_row_ref};
+#if LEAT_CPU_X86
+    if (level >= LEAT_ISA_AVX2) leat__dwconv_f32 = (leat_dwconv_f32_table){"avx2", leat_f32_dwconv_row_avx2};
+#endif
+}
+
+void leat__f32_dwconv_pack(const float *w, int64_t channels, int64_t taps, float *packed) {
+    for (int64_t c = 0; c < channels; c++)
+        for (int64_t t = 0; t < taps; t++) packed[t * channels + c] = w[c * taps + t];
+}
