@@ -6,7 +6,11 @@
  *                      NHWC: X, Y and R; W and B stay plain.
  *   MatMul           A, B, bias [N] or absent, R or absent; trans_a, trans_b (int: swap the last two axes first), alpha (float, 1), act*, residual_after.
  *                      Y = act(alpha A B + bias + R), batch axes broadcast as in ONNX MatMul.
- *   InvertedResidual see inverted_residual.c
+ *   InvertedResidual X [N,C,H,W], W1 [E,C,1,1], B1 [E] or absent, WD [E,1,kh,kw], BD [E] or absent, W2 [CO,E,1,1], B2 [CO] or absent,
+ *                      R (shape of the output) or absent.  W1 absent: no expansion, E = C (depthwise + pointwise).  W1, WD, W2 are constants.
+ *                      strides [2], pads [4], dilations [2] (of the depthwise, explicit, no auto_pad; kh, kw <= 16);
+ *                      act1*, actd*, act2* (each like act* of Conv) after the three convolutions; residual_after.
+ *                      Y = act2(W2 . actd(WD * act1(W1 . X + B1) + BD) + B2 + R), the depthwise padding is zeros of the expanded tensor.  NHWC: X, Y, R.
  *   Attention        Q, K, V, mask or absent; see attention.c
  *   ToNHWC, ToNCHW   X -> Y: the same logical tensor, stored channels-last / in logical order.
  *   Relabel          a view, no data moves.  mode "last":  X [N,C,d..] stored channels-last -> Y [N,d..,C] plain, the same bytes.
