@@ -1,7 +1,7 @@
 /* vmath.h - single-precision vector math: activations, arithmetic, reductions, softmax, normalisation, half conversions.
  *
  * Tolerances of the vector forms against float64, over all finite inputs unless a range is named (u = unit in the last place of the result):
- *   exp 2u   log 2u   sqrt, reciprocal 1u   tanh 4u   sigmoid 4u   erf 4u or 2e-7 absolute   softplus, mish, gelu, gelu_tanh, silu, elu, selu, celu
+ *   exp 2u   log 2u   sqrt, reciprocal 1u   softsign 2u   tanh 4u   sigmoid 4u   erf 4u or 2e-7 absolute   softplus, mish, gelu, gelu_tanh, silu, elu, selu, celu
  *   4e-7 relative to max(|y|, 1) for |x| <= 100.  exp flushes results below 2^-126 to denormals or zero.  Infinities map to the limits, NaN to NaN.
  *   sum, sumsq: 4e-7 * sum |x| for n <= 2^24 (32 and more partial sums).  softmax: 4e-7 absolute.
  * y may equal an input where both are vectors; no other overlap.  Nothing is read or written outside [0, n).

@@ -8,7 +8,12 @@ static leat_vmath_table vmath;
 
 void leat__vmath_init(leat_isa level) {
     leat__vmath_fill_ref(&vmath);
+#if defined(__x86_64__)
+    if (level >= LEAT_ISA_AVX2) leat__vmath_fill_avx2(&vmath);
+    if (level >= LEAT_ISA_AVX512) leat__vmath_fill_avx512(&vmath);
+#else
     (void)level;
+#endif
 }
 
 const leat_vmath_table *leat__vmath(void) { return &vmath; }

@@ -1,0 +1,82 @@
+/* vmath_avx512.c - vector math in AVX-512: 16 lanes, tails by masks; see vmath_tmpl.h. */
+#include <immintrin.h>
+#include <stdint.h>
+
+#include "cpu/vmath.h"
+
+typedef __m512 VF;
+typedef __m512i VI;
+
+#define W 16
+#define V_SET(c) _mm512_set1_ps(c)
+#define V_LOAD(p) _mm512_loadu_ps(p)
+#define V_STORE(p, v) _mm512_storeu_ps(p, v)
+#define V_LOADN(p, n) _mm512_maskz_loadu_ps(lanes_below(n), p)
+#define V_STOREN(p, v, n) _mm512_mask_storeu_ps(p, lanes_below(n), v)
+#define V_KEEP(v, n) _mm512_maskz_mov_ps(lanes_below(n), v)
+#define V_ADD _mm512_add_ps
+#define V_SUB _mm512_sub_ps
+#define V_MUL _mm512_mul_ps
+#define V_DIV _mm512_div_ps
+#define V_SQRT _mm512_sqrt_ps
+#define V_FMA _mm512_fmadd_ps
+#define V_FNMA _mm512_fnmadd_ps
+#define V_MIN _mm512_min_ps
+#define V_MAX _mm512_max_ps
+#define V_ABS _mm512_abs_ps
+#define V_NEG(v) _mm512_xor_ps(_mm512_set1_ps(-0.0f), v)
+#define V_COPYSIGN(m, s) _mm512_or_ps(V_ABS(m), _mm512_and_ps(_mm512_set1_ps(-0.0f), s))
+#define V_RINT(v) _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
+#define V_LT(a, b) _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ)
+#define V_EQ(a, b) _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ)
+#define V_UNORD(a) _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q)
+#define V_SEL(m, yes, no) _mm512_mask_blend_ps(m, no, yes)
+#define V_SCALE(v, n) _mm512_scalef_ps(v, n)
+#define V_HSUM(v) _mm512_reduce_add_ps(v)
+
+static inline __mmask16 lanes_below(int64_t n) { return (__mmask16)((1u << n) - 1); }
+
+/* A mantissa in [sqrt 2, 2) is halved and its exponent raised. */
+static inline VF V_SPLIT(VF v, VF *e) {
+    VF m = _mm512_getmant_ps(v, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero), exponent = _mm512_getexp_ps(v);
+    __mmask16 high = _mm512_cmp_ps_mask(m, V_SET(1.41421354f), _CMP_GE_OQ);
+    *e = _mm512_mask_add_ps(exponent, high, exponent, V_SET(1.0f));
+    return _mm512_mask_mul_ps(m, high, m, V_SET(0.5f));
+}
+
+/* ---- half precision --------------------------------------------------------------------------------------------------- */
+
+static inline __m256i round_bf16(VF v) {
+    VI bits = _mm512_castps_si512(v), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    VI rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff))), 16);
+    VI quiet = _mm512_or_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(0x40));
+    return _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, V_UNORD(v), quiet));
+}
+
+#define TO_F32(name, widen)                                                                         \
+    static void name(const uint16_t *x, float *y, int64_t n) {                                      \
+        int64_t i = 0;                                                                              \
+        for (; i + W <= n; i += W) V_STORE(y + i, widen(_mm256_loadu_si256((const __m256i *)(const void *)(x + i)))); \
+        if (i < n) V_STOREN(y + i, widen(_mm256_maskz_loadu_epi16(lanes_below(n - i), x + i)), n - i); \
+    }
+#define FROM_F32(name, shorten)                                                                     \
+    static void name(const float *x, uint16_t *y, int64_t n) {                                      \
+        int64_t i = 0;                                                                              \
+        for (; i + W <= n; i += W) _mm256_storeu_si256((__m256i *)(void *)(y + i), shorten(V_LOAD(x + i))); \
+        if (i < n) _mm256_mask_storeu_epi16(y + i, lanes_below(n - i), shorten(V_LOADN(x + i, n - i))); \
+    }
+#define WIDEN_F16(h) _mm512_cvtph_ps(h)
+#define WIDEN_BF16(h) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16))
+#define SHORTEN_F16(v) _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
+#define SHORTEN_BF16(v) round_bf16(v)
+TO_F32(f16_to_f32, WIDEN_F16)
+TO_F32(bf16_to_f32, WIDEN_BF16)
+FROM_F32(f32_to_f16, SHORTEN_F16)
+FROM_F32(f32_to_bf16, SHORTEN_BF16)
+
+#include "cpu/vmath_tmpl.h"
+
+void leat__vmath_fill_avx512(leat_vmath_table *table) {
+    table->isa = "avx512";
+    fill_table(table);
+}
