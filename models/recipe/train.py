@@ -107,6 +107,13 @@ def evaluate(params, state, size, count):
     return confusion
 
 
+def write_sidecar(path):
+    """What `leat classify` needs to know; one line a key."""
+    mean, std = ([round(float(x), 3) for x in values] for values in (MEAN, STD))
+    fields = {"input_size": [cellnet.SIZE] * 2, "fit": "stretch", "mean": mean, "std": std, "color": "rgb", "labels": render.LABELS}
+    path.write_text("{\n" + ",\n".join(f'  "{k}": {json.dumps(v)}' for k, v in fields.items()) + "\n}\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("models"))
@@ -123,9 +130,7 @@ def main():
     for size, count in ((64, 6000), (112, 2000), (224, 1000)):
         confusion = evaluate(params, state, size, count)
         print(f"unseen {size}x{size}: {np.trace(confusion) / confusion.sum():.4%}\n{confusion}", flush=True)
-    sidecar = {"input_size": [64, 64], "mean": MEAN.tolist(), "std": STD.tolist(), "color": "rgb", "labels": render.LABELS}
-    sidecar = {k: [round(x, 3) for x in v] if k in ("mean", "std") else v for k, v in sidecar.items()}
-    (args.out / "abacus_cells.json").write_text(json.dumps(sidecar, indent=2) + "\n")
+    write_sidecar(args.out / "abacus_cells.json")
 
 
 if __name__ == "__main__":
