@@ -1,0 +1,13 @@
+/* wino_f32_init.c - dispatch of the Winograd transforms. */
+#include "cpu/cpu.h"
+#include "cpu/wino_f32.h"
+
+leat_wino_f32_table leat__wino_f32;
+
+void leat__wino_f32_init(leat_isa level) {
+    leat__wino_f32_fill_ref(&leat__wino_f32);
+#if LEAT_CPU_X86
+    if (level >= LEAT_ISA_AVX2) leat__wino_f32_fill_avx2(&leat__wino_f32);
+    if (level >= LEAT_ISA_AVX512) leat__wino_f32_fill_avx512(&leat__wino_f32);
+#endif
+}
