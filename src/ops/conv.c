@@ -50,6 +50,8 @@ static int suits_padded(const leat_conv_shape *s) {
 static const conv_algo *choose(const leat_conv_shape *s) {
     if (is_depthwise(s)) return &leat__conv_depthwise;
     if (suits_padded(s)) return &leat__conv_padded;
+    int tile = leat__conv_wino_tile(s);
+    if (tile) return tile == 4 ? &leat__conv_wino4 : &leat__conv_wino2;
     return &leat__conv_gemm;
 }
 
