@@ -53,7 +53,8 @@ static int clean(leat_pass *pass) {
 }
 
 static int fuse(leat_pass *pass) {
-    static const pass_fn list[] = {leat__pass_act, leat__pass_norm, leat__pass_affine, leat__pass_conv, leat__pass_tidy, leat__pass_cse, NULL};
+    static const pass_fn list[] = {leat__pass_act,  leat__pass_norm,   leat__pass_shuffle, leat__pass_affine,
+                                   leat__pass_conv, leat__pass_matmul, leat__pass_tidy,    leat__pass_cse,    NULL};
     int                  status = LEAT_OK;
     for (int round = 0; round < MAX_ROUNDS && status == LEAT_OK; round++) {
         status = run_round(pass, list);
@@ -62,12 +63,23 @@ static int fuse(leat_pass *pass) {
     return status;
 }
 
+static int arrange(leat_pass *pass) {
+    leat__graph_index(pass->root);
+    pass->graph = pass->root;
+    int status = leat__pass_layout(pass);
+    leat__graph_compact(pass->root);
+    return status;
+}
+
 int leat__graph_optimize(leat_graph *graph, uint32_t flags, leat_error *error) {
     leat_pass pass = {.root = graph, .graph = graph, .error = error};
     leat__graph_index(graph);
     int status = leat__pass_widen(&pass);
     if (status == LEAT_OK) status = clean(&pass);
-    if (status == LEAT_OK && !(flags & LEAT_MODEL_NO_FUSION)) status = fuse(&pass);
+    if (status == LEAT_OK && !(flags & LEAT_MODEL_NO_FUSION)) {
+        status = fuse(&pass);
+        if (status == LEAT_OK) status = arrange(&pass);
+    }
     leat__graph_index(graph);
     return status;
 }
