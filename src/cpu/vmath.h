@@ -38,7 +38,10 @@ typedef struct leat_vmath_table {
     void (*affine)(const float *x, const float *scale, const float *bias, float *y, int64_t n); /* y = x * scale + bias, element-wise */
     double (*sum64)(const float *x, int64_t n);                                          /* sum x */
     double (*dev64)(const float *x, int64_t n, float mean);                              /* sum (x - mean)^2 */
-    void (*devrow)(const float *x, const float *mean, float *acc, int64_t n);            /* acc[i] += (x[i] - mean[i])^2 */
+    /* x [rows, stride], the first n columns: acc[i] += sum over rows of x; of (x - mean[i])^2.  Four or fewer partial sums: keep rows <= 4096. */
+    void (*colsum)(const float *x, int64_t rows, int64_t stride, int64_t n, float *acc);
+    void (*coldev)(const float *x, int64_t rows, int64_t stride, int64_t n, const float *mean, float *acc);
+    void (*affine_rows)(const float *x, int64_t rows, int64_t n, const float *scale, const float *bias, float *y); /* one scale and bias per column */
     float (*expsum)(const float *x, float *y, int64_t n, float shift);                   /* y = e^(x - shift); returns the sum of y */
     void (*f16_to_f32)(const uint16_t *x, float *y, int64_t n);
     void (*f32_to_f16)(const float *x, uint16_t *y, int64_t n);                          /* nearest even, NaN quiet */

@@ -144,14 +144,28 @@ REF_REDROW(min, min1(a, v))
 REF_REDROW(sumsq, a + v * v)
 REF_REDROW(sumabs, a + fabsf(v))
 
-static void devrow(const float *x, const float *mean, float *acc, int64_t n) {
+static void colsum(const float *x, int64_t rows, int64_t stride, int64_t n, float *acc) {
     for (int64_t i = 0; i < n; i++) {
-        float d = x[i] - mean[i];
-        acc[i] += d * d;
+        double s = 0;
+        for (int64_t r = 0; r < rows; r++) s += x[r * stride + i];
+        acc[i] += (float)s;
+    }
+}
+static void coldev(const float *x, int64_t rows, int64_t stride, int64_t n, const float *mean, float *acc) {
+    for (int64_t i = 0; i < n; i++) {
+        double s = 0;
+        for (int64_t r = 0; r < rows; r++) {
+            float d = x[r * stride + i] - mean[i];
+            s += (double)d * d;
+        }
+        acc[i] += (float)s;
     }
 }
 static void affine(const float *x, const float *scale, const float *bias, float *y, int64_t n) {
     for (int64_t i = 0; i < n; i++) y[i] = x[i] * scale[i] + bias[i];
+}
+static void affine_rows(const float *x, int64_t rows, int64_t n, const float *scale, const float *bias, float *y) {
+    for (int64_t r = 0; r < rows; r++) affine(x + r * n, scale, bias, y + r * n, n);
 }
 static float expsum(const float *x, float *y, int64_t n, float shift) {
     double s = 0;
@@ -226,7 +240,9 @@ void leat__vmath_fill_ref(leat_vmath_table *t) {
     t->affine = affine;
     t->sum64 = sum64;
     t->dev64 = dev64;
-    t->devrow = devrow;
+    t->colsum = colsum;
+    t->coldev = coldev;
+    t->affine_rows = affine_rows;
     t->expsum = expsum;
     t->f16_to_f32 = f16_to_f32;
     t->f32_to_f16 = f32_to_f16;

@@ -300,10 +300,45 @@ REDUCE_ROW(min, v_minp(a, v))
 REDUCE_ROW(sumsq, V_FMA(v, v, a))
 REDUCE_ROW(sumabs, V_ADD(a, V_ABS(v)))
 
-static void devrow(const float *x, const float *mean, float *acc, int64_t n) {
-    int64_t i = 0;
-    for (; i + W <= n; i += W) V_STORE(acc + i, v_dev(V_LOAD(acc + i), V_LOAD(x + i), V_LOAD(mean + i)));
-    if (i < n) V_STOREN(acc + i, v_dev(V_LOADN(acc + i, n - i), V_LOADN(x + i, n - i), V_LOADN(mean + i, n - i)), n - i);
+/* Down the columns: blocks of two vectors by two rows, then single vectors. */
+#define COLUMN_LOOP(term0, term1, last)                                             \
+    int64_t i = 0;                                                                  \
+    for (; i + 2 * W <= n; i += 2 * W) {                                            \
+        VF a0 = V_SET(0.0f), a1 = a0, b0 = a0, b1 = a0;                             \
+        int64_t r = 0;                                                              \
+        for (; r + 2 <= rows; r += 2) {                                             \
+            const float *p = x + r * stride + i;                                    \
+            a0 = term0(a0, V_LOAD(p)), a1 = term1(a1, V_LOAD(p + W));               \
+            b0 = term0(b0, V_LOAD(p + stride)), b1 = term1(b1, V_LOAD(p + stride + W)); \
+        }                                                                           \
+        if (r < rows) a0 = term0(a0, V_LOAD(x + r * stride + i)), a1 = term1(a1, V_LOAD(x + r * stride + i + W)); \
+        V_STORE(acc + i, V_ADD(V_LOAD(acc + i), V_ADD(a0, b0)));                    \
+        V_STORE(acc + i + W, V_ADD(V_LOAD(acc + i + W), V_ADD(a1, b1)));            \
+    }                                                                               \
+    for (; i < n; i += W) {                                                         \
+        int64_t k = n - i < W ? n - i : W;                                          \
+        VF a0 = V_SET(0.0f), a1 = a0;                                               \
+        for (int64_t r = 0; r + 2 <= rows; r += 2) {                                \
+            a0 = last(a0, PART(x + r * stride + i, k));                             \
+            a1 = last(a1, PART(x + (r + 1) * stride + i, k));                       \
+        }                                                                           \
+        if (rows & 1) a0 = last(a0, PART(x + (rows - 1) * stride + i, k));          \
+        a0 = V_ADD(PART(acc + i, k), V_ADD(a0, a1));                                \
+        if (k == W) V_STORE(acc + i, a0);                                           \
+        else V_STOREN(acc + i, a0, k);                                              \
+    }
+#define PART(p, k) ((k) == W ? V_LOAD(p) : V_LOADN(p, k))
+#define COLUMN_DEV0(s, v) v_dev(s, v, V_LOAD(mean + i))
+#define COLUMN_DEV1(s, v) v_dev(s, v, V_LOAD(mean + i + W))
+#define COLUMN_DEVL(s, v) v_dev(s, v, PART(mean + i, k))
+
+static void colsum(const float *x, int64_t rows, int64_t stride, int64_t n, float *acc) { COLUMN_LOOP(V_ADD, V_ADD, V_ADD) }
+static void coldev(const float *x, int64_t rows, int64_t stride, int64_t n, const float *mean, float *acc) {
+    COLUMN_LOOP(COLUMN_DEV0, COLUMN_DEV1, COLUMN_DEVL)
+}
+
+static void affine_rows(const float *x, int64_t rows, int64_t n, const float *scale, const float *bias, float *y) {
+    for (int64_t r = 0; r < rows; r++) affine(x + r * n, scale, bias, y + r * n, n);
 }
 
 static float expsum(const float *x, float *y, int64_t n, float shift) {
@@ -379,7 +414,9 @@ static void fill_table(leat_vmath_table *t) {
     t->affine = affine;
     t->sum64 = sum64;
     t->dev64 = dev64;
-    t->devrow = devrow;
+    t->colsum = colsum;
+    t->coldev = coldev;
+    t->affine_rows = affine_rows;
     t->expsum = expsum;
     t->f16_to_f32 = f16_to_f32;
     t->f32_to_f16 = f32_to_f16;
