@@ -1,6 +1,8 @@
 /* conv_f32.c - addresses of the runs that a convolution reads; padding and layout copies. */
 #include "cpu/conv_f32.h"
 
+#include "cpu/transpose.h"
+
 #include <string.h>
 
 typedef struct position {
@@ -100,20 +102,10 @@ void leat__conv_pad_row(const leat_conv_padded *p, int64_t index, const float *x
 
 /* ---- layout -------------------------------------------------------------------------------------------------------------- */
 
-#define TILE 8 /* a tile of 8x8 floats touches 8 cache lines on each side */
-
 void leat__f32_to_nhwc(const float *x, int64_t channels, int64_t pixels, int64_t p0, int64_t p1, float *y) {
-    for (int64_t c0 = 0; c0 < channels; c0 += TILE) {
-        int64_t c1 = c0 + TILE < channels ? c0 + TILE : channels;
-        for (int64_t p = p0; p < p1; p++)
-            for (int64_t c = c0; c < c1; c++) y[p * channels + c] = x[c * pixels + p];
-    }
+    leat__transpose.b4((const uint8_t *)(x + p0), pixels * 4, (uint8_t *)(y + p0 * channels), channels * 4, channels, p1 - p0);
 }
 
 void leat__f32_to_nchw(const float *x, int64_t channels, int64_t pixels, int64_t p0, int64_t p1, float *y) {
-    for (int64_t p = p0; p < p1; p += TILE) {
-        int64_t end = p + TILE < p1 ? p + TILE : p1;
-        for (int64_t c = 0; c < channels; c++)
-            for (int64_t i = p; i < end; i++) y[c * pixels + i] = x[i * channels + c];
-    }
+    leat__transpose.b4((const uint8_t *)(x + p0 * channels), channels * 4, (uint8_t *)(y + p0), pixels * 4, p1 - p0, channels);
 }

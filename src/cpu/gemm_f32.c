@@ -6,6 +6,7 @@
  */
 #include "cpu/gemm_f32.h"
 
+#include "cpu/transpose.h"
 #include "cpu/vmath.h"
 
 #include <math.h>
@@ -37,27 +38,40 @@ size_t leat__f32_gemm_packed_bytes(int64_t depth, int64_t n) {
 
 uint64_t leat__f32_gemm_format(void) { return (uint64_t)leat__gemm_f32.vec; }
 
-static void pack_column(const float *src, int64_t taps, int64_t k, int64_t st, int64_t sk, float *to, int width) {
+static void pack_column(const float *src, int64_t taps, int64_t k, int64_t st, int64_t sk, float scale, float *to, int width) {
     for (int64_t t = 0; t < taps; t++)
-        for (int64_t i = 0; i < k; i++, to += width) *to = src[t * st + i * sk];
+        for (int64_t i = 0; i < k; i++, to += width) *to = scale * src[t * st + i * sk];
+}
+
+/* Columns lie side by side in memory: copy `count` of them row by row. */
+static void pack_rows(const float *src, int64_t k, int64_t sk, float scale, float *to, int width, int count) {
+    for (int64_t i = 0; i < k; i++, src += sk, to += width)
+        for (int j = 0; j < count; j++) to[j] = scale * src[j];
+}
+
+void leat__f32_gemm_pack_part(const float *src, int64_t taps, int64_t k, int64_t n, int64_t st, int64_t sk, int64_t sn, float scale,
+                              int64_t c0, int64_t c1, float *packed) {
+    int vec = leat__gemm_f32.vec;
+    int64_t total = ceil_div(n, vec), v = c0 / vec;
+    while (v * vec < c1) {
+        int width = panel_vectors(v, total) * vec, count = (int)min64(width, n - v * vec);
+        float *panel = packed + v * vec * taps * k;
+        const float *from = src + v * vec * sn;
+        if (sn == 1 && taps == 1) pack_rows(from, k, sk, scale, panel, width, count);
+        else
+            for (int j = 0; j < count; j++) pack_column(from + j * sn, taps, k, st, sk, scale, panel + j, width);
+        for (int j = count; j < width; j++)
+            for (int64_t i = 0; i < taps * k; i++) panel[i * width + j] = 0;
+        v += width / vec;
+    }
 }
 
 void leat__f32_gemm_pack(const float *src, int64_t taps, int64_t k, int64_t n, int64_t st, int64_t sk, int64_t sn, float *packed) {
-    int vec = leat__gemm_f32.vec;
-    int64_t total = ceil_div(n, vec);
-    for (int64_t v = 0; v < total;) {
-        int width = panel_vectors(v, total) * vec;
-        float *panel = packed + v * vec * taps * k;
-        for (int j = 0; j < width; j++) {
-            int64_t column = v * vec + j;
-            if (column < n) {
-                pack_column(src + column * sn, taps, k, st, sk, panel + j, width);
-                continue;
-            }
-            for (int64_t i = 0; i < taps * k; i++) panel[i * width + j] = 0;
-        }
-        v += width / vec;
-    }
+    leat__f32_gemm_pack_part(src, taps, k, n, st, sk, sn, 1.0f, 0, n, packed);
+}
+
+void leat__f32_gemm_transpose(const float *from, int64_t rows, int64_t columns, float *to) {
+    leat__transpose.b4((const uint8_t *)from, columns * 4, (uint8_t *)to, rows * 4, rows, columns);
 }
 
 /* ---- one thread's share -------------------------------------------------------------------------------------------------- */
