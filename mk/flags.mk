@@ -11,4 +11,6 @@ CLI_LIBS := -ljansson
 isa_avx2       := -mavx2 -mfma -mf16c -mbmi2
 isa_avx512     := $(isa_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
 isa_avx512vnni := $(isa_avx512) -mavx512vnni
-isa_flags = $(isa_$(lastword $(subst _, ,$(basename $(notdir $1)))))
+isa_of = $(isa_$(lastword $(subst _, ,$(basename $(notdir $1)))))
+# Sanitized builds: the unrolled kernels at -O1 and without UBSan, or compiling them takes minutes and a gigabyte.
+isa_flags = $(call isa_of,$1) $(if $(and $(SANITIZE),$(call isa_of,$1)),-O1 $(if $(findstring undefined,$(SANITIZE)),-fno-sanitize=undefined))
