@@ -70,6 +70,18 @@ void leat__f32_gemm_pack(const float *src, int64_t taps, int64_t k, int64_t n, i
     leat__f32_gemm_pack_part(src, taps, k, n, st, sk, sn, 1.0f, 0, n, packed);
 }
 
+void leat__f32_gemm_pack_tap(const float *src, int64_t taps, int64_t tap, int64_t k, int64_t n, int64_t sk, int64_t sn, float *packed) {
+    int vec = leat__gemm_f32.vec;
+    int64_t total = ceil_div(n, vec);
+    for (int64_t v = 0; v < total;) {
+        int width = panel_vectors(v, total) * vec;
+        float *to = packed + v * vec * taps * k + tap * k * width;
+        for (int64_t i = 0; i < k; i++)
+            for (int64_t j = 0; j < width; j++) *to++ = v * vec + j < n ? src[i * sk + (v * vec + j) * sn] : 0.0f;
+        v += width / vec;
+    }
+}
+
 void leat__f32_gemm_transpose(const float *from, int64_t rows, int64_t columns, float *to) {
     leat__transpose.b4((const uint8_t *)from, columns * 4, (uint8_t *)to, rows * 4, rows, columns);
 }

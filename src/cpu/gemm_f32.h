@@ -88,6 +88,8 @@ void leat__f32_gemm_pack(const float *src, int64_t taps, int64_t k, int64_t n, i
 /* The same times `scale`, columns [c0, c1) only, c0 from leat__f32_gemm_column(); `packed` is the whole matrix. */
 void leat__f32_gemm_pack_part(const float *src, int64_t taps, int64_t k, int64_t n, int64_t st, int64_t sk, int64_t sn, float scale,
                               int64_t c0, int64_t c1, float *packed);
+/* Writes one tap of a B that has `taps`: element (k, n) lies at src[k * sk + n * sn]. */
+void leat__f32_gemm_pack_tap(const float *src, int64_t taps, int64_t tap, int64_t k, int64_t n, int64_t sk, int64_t sn, float *packed);
 /* to[j][i] = from[i][j], from [rows, columns]. */
 void leat__f32_gemm_transpose(const float *from, int64_t rows, int64_t columns, float *to);
 /* Names the packed format of the level in use, for the variant of leat__op_pack. */

@@ -1,4 +1,4 @@
-/* conv.c - Conv, FusedConv (com.microsoft) and Conv of domain "leat" (fused.h): 1 to 3 spatial axes, groups, both layouts.
+/* conv.c - Conv, FusedConv (com.microsoft), Conv of domain "leat" (fused.h), ConvTranspose: 1 to 3 spatial axes, groups, both layouts.
  *
  * prepare picks a way by the shape: depthwise, Winograd (3x3 stride 1), a padded copy for few channels, else the matrix multiply over
  * indirect rows, which covers everything.  Constant weights are packed once per model, others in every run.
@@ -17,15 +17,22 @@ static size_t align64(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 static const leat_tensor *conv_bias(const leat_op_call *call) { return leat__op_in(call, 2); }
 static const leat_tensor *conv_residual(const leat_op_call *call) { return call->op->max_in > 3 ? leat__op_in(call, 3) : NULL; }
 
+static int is_transpose(const leat_op_call *call) { return strcmp(call->op->name, "ConvTranspose") == 0; }
+
+static int read_geometry(leat_op_call *call, leat_conv_shape *s) {
+    const leat_tensor *x = leat__op_in(call, 0), *w = leat__op_in(call, 1);
+    return is_transpose(call) ? leat__conv_transpose_geometry(call, x, w, s) : leat__conv_geometry(call, x, w, s);
+}
+
 static int conv_infer(leat_op_call *call) {
     leat_conv_shape shape;
     const leat_tensor *x = leat__op_in(call, 0);
-    int status = leat__conv_geometry(call, x, leat__op_in(call, 1), &shape);
+    int status = read_geometry(call, &shape);
     if (!status) status = leat__conv_check_bias(call, &shape, x, conv_bias(call));
     if (status) return status;
     leat_tensor y = {0};
     const leat_tensor *residual = conv_residual(call);
-    if (x->dtype != LEAT_DTYPE_F32 && x->dtype != LEAT_DTYPE_F64)
+    if (x->dtype != LEAT_DTYPE_F32 && (x->dtype != LEAT_DTYPE_F64 || is_transpose(call)))
         return leat__op_fail(call, LEAT_EUNSUPPORTED, "element type %s", leat_dtype_name(x->dtype));
     status = leat__conv_set_output(call, &shape, x, &y);
     if (status) return status;
@@ -102,16 +109,17 @@ static int conv_prepare(leat_op_call *call) {
     conv_plan *p = leat__op_state(call, sizeof *p);
     if (!p) return LEAT_ENOMEM;
     leat_conv_shape *s = &p->shape;
-    int status = leat__conv_geometry(call, call->in[0], call->in[1], s);
+    int status = read_geometry(call, s);
     if (!status) status = leat__epilogue_attrs(call, &p->epilogue);
     if (status) return status;
-    call->macs = s->n * leat__conv_out_pixels(s) * s->cout * (s->cin / s->group) * leat__conv_taps(s);
+    call->macs = s->n * (is_transpose(call) ? leat__conv_in_pixels(s) : leat__conv_out_pixels(s)) * s->cout * (s->cin / s->group) *
+                 leat__conv_taps(s);
     if (call->in[0]->dtype == LEAT_DTYPE_F64) {
         call->kernel = "leat_f64_conv_direct_ref";
         return LEAT_OK;
     }
     size_t total = 64;
-    p->algo = choose(s);
+    p->algo = is_transpose(call) ? &leat__conv_phases : choose(s);
     p->threads = call->threads < 1 ? 1 : call->threads;
     p->algo->scratch(p, p->threads);
     status = prepare_weights(call, p, &total);
@@ -183,5 +191,6 @@ static int conv_run_op(leat_op_call *call) {
 const leat_op leat__ops_conv[] = {
     {"", "Conv", 1, 0, 2, 3, 1, 1, 0, LEAT_OP_NHWC, 0, conv_infer, conv_prepare, conv_run_op},
     {"leat", "Conv", 1, 0, 2, 4, 1, 1, 0, LEAT_OP_NHWC, 0, conv_infer, conv_prepare, conv_run_op},
+    {"", "ConvTranspose", 1, 0, 2, 3, 1, 1, 0, LEAT_OP_NHWC, 0, conv_infer, conv_prepare, conv_run_op},
     {"com.microsoft", "FusedConv", 1, 0, 2, 4, 1, 1, 0, LEAT_OP_NHWC, 0, conv_infer, conv_prepare, conv_run_op},
     {0}};

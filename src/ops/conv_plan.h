@@ -34,7 +34,8 @@ typedef struct conv_algo {
     void (*run)(const conv_run *run);
 } conv_algo;
 
-extern const conv_algo leat__conv_gemm, leat__conv_padded, leat__conv_depthwise, leat__conv_wino4, leat__conv_wino2;
+extern const conv_algo leat__conv_gemm, leat__conv_padded, leat__conv_depthwise, leat__conv_wino4, leat__conv_wino2,
+    leat__conv_phases; /* ConvTranspose */
 
 /* Side of the Winograd output tile (4 or 2) for this shape, 0 = do not. */
 int leat__conv_wino_tile(const leat_conv_shape *shape);
