@@ -64,9 +64,12 @@ static int fuse(leat_pass *pass) {
 }
 
 static int arrange(leat_pass *pass) {
+    static const pass_fn blocks[] = {leat__pass_inverted, NULL};
+    int                  status = run_round(pass, blocks);
+    if (status != LEAT_OK) return status;
     leat__graph_index(pass->root);
     pass->graph = pass->root;
-    int status = leat__pass_layout(pass);
+    status = leat__pass_layout(pass);
     leat__graph_compact(pass->root);
     return status;
 }
