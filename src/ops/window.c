@@ -65,27 +65,40 @@ static int check_input(leat_op_call *call) {
     return LEAT_OK;
 }
 
-int leat__window_init(leat_op_call *call, leat_window *w) {
-    int status = check_input(call);
-    if (status) return status;
-    int k = call->in[0]->rank - 2, at = LEAT_SPATIAL_MAX - k, n;
+static int init_axes(leat_op_call *call, const int64_t *kernel, int ceil_mode, leat_window *w) {
+    int k = call->in[0]->rank - 2, at = LEAT_SPATIAL_MAX - k, status;
     int64_t pads[2 * LEAT_SPATIAL_MAX] = {0};
     pad_mode mode = PAD_EXPLICIT;
     for (int i = 0; i < LEAT_SPATIAL_MAX; i++) {
         w->kernel[i] = w->stride[i] = w->dilation[i] = w->in[i] = w->out[i] = 1;
         w->pad_begin[i] = w->pad_end[i] = 0;
     }
-    if (!leat__attr_ints(call->attrs, "kernel_shape", &n)) return leat__op_fail(call, LEAT_EINVAL, "attribute kernel_shape is missing");
+    for (int i = 0; kernel && i < k; i++) w->kernel[at + i] = kernel[i];
     if ((status = read_list(call, "kernel_shape", k, 1, w->kernel + at)) || (status = read_list(call, "strides", k, 1, w->stride + at)) ||
         (status = read_list(call, "dilations", k, 1, w->dilation + at)) || (status = read_list(call, "pads", 2 * k, 0, pads)) ||
         (status = parse_auto_pad(call, &mode)))
         return status;
-    int ceil_mode = leat__attr_int(call->attrs, "ceil_mode", 0) != 0;
     for (int i = 0; i < k; i++) {
+        if (kernel && w->kernel[at + i] != kernel[i]) return leat__op_fail(call, LEAT_ESHAPE, "kernel_shape contradicts the weights");
         w->in[at + i] = call->in[0]->dims[2 + i];
         w->pad_begin[at + i] = pads[i];
         w->pad_end[at + i] = pads[k + i];
         size_axis(w, at + i, mode, ceil_mode);
     }
     return LEAT_OK;
+}
+
+int leat__window_init(leat_op_call *call, leat_window *w) {
+    int n, status = check_input(call);
+    if (status) return status;
+    if (!leat__attr_ints(call->attrs, "kernel_shape", &n)) return leat__op_fail(call, LEAT_EINVAL, "attribute kernel_shape is missing");
+    return init_axes(call, NULL, leat__attr_int(call->attrs, "ceil_mode", 0) != 0, w);
+}
+
+int leat__window_init_conv(leat_op_call *call, const int64_t *kernel, leat_window *w) {
+    int status = check_input(call);
+    if (status) return status;
+    for (int i = 0; i < call->in[0]->rank - 2; i++)
+        if (kernel[i] < 1 || kernel[i] >= ATTR_LIMIT) return leat__op_fail(call, LEAT_ESHAPE, "kernel dimension %d is out of range", i);
+    return init_axes(call, kernel, 0, w);
 }

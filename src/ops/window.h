@@ -13,6 +13,8 @@ typedef struct leat_window {
 /* Reads kernel_shape, strides, dilations, pads, auto_pad, ceil_mode for in[0] (rank 3..5) and works out the output size.
  * LEAT_ESHAPE, LEAT_EINVAL, LEAT_EUNSUPPORTED with a message. */
 int leat__window_init(leat_op_call *call, leat_window *window);
+/* The same for a convolution: the kernel is `kernel` [rank - 2], which kernel_shape, if present, must repeat; no ceil_mode. */
+int leat__window_init_conv(leat_op_call *call, const int64_t *kernel, leat_window *window);
 
 /* The range of kernel positions [*first, *last) on `axis` that fall inside the input for output position `o`. */
 static inline void leat__window_clip(const leat_window *w, int axis, int64_t o, int64_t *first, int64_t *last) {
