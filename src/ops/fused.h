@@ -11,7 +11,9 @@
  *                      strides [2], pads [4], dilations [2] (of the depthwise, explicit, no auto_pad; kh, kw <= 16);
  *                      act1*, actd*, act2* (each like act* of Conv) after the three convolutions; residual_after.
  *                      Y = act2(W2 . actd(WD * act1(W1 . X + B1) + BD) + B2 + R), the depthwise padding is zeros of the expanded tensor.  NHWC: X, Y, R.
- *   Attention        Q, K, V, mask or absent; see attention.c
+ *   Attention        Q [B,H,S,D], K [B,H,T,D], V [B,H,T,DV], mask or absent (float32, added, broadcastable to [B,H,S,T]); scale (float, 1/sqrt(D)),
+ *                      k_transposed (int): K is [B,H,D,T]; q_split, k_split, v_split, y_split (int): that tensor is [B,S,H,D] instead, so that the
+ *                      transpositions around it can go.  Y = softmax(scale Q K^T + mask) V.
  *   ToNHWC, ToNCHW   X -> Y: the same logical tensor, stored channels-last / in logical order.
  *   Relabel          a view, no data moves.  mode "last":  X [N,C,d..] stored channels-last -> Y [N,d..,C] plain, the same bytes.
  *                      mode "first": X [N,d..,C] plain -> Y [N,C,d..] stored channels-last, the same bytes.
