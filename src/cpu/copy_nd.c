@@ -77,19 +77,19 @@ static void strided(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds, in
     }
 }
 
-static inline __attribute__((always_inline)) void fill_of(uint8_t *dst, const void *value, int64_t n, size_t elem) {
-    uint8_t v[16];
-    memcpy(v, value, elem);
-    for (int64_t i = 0; i < n; i++) memcpy(dst + i * (int64_t)elem, v, elem);
-}
-
 void leat__copy_fill(void *dst, const void *value, int64_t elem, int64_t count) {
-    switch (elem) {
-    case 1: memset(dst, *(const uint8_t *)value, (size_t)count); break;
-    case 2: fill_of(dst, value, count, 2); break;
-    case 4: fill_of(dst, value, count, 4); break;
-    case 8: fill_of(dst, value, count, 8); break;
-    default: fill_of(dst, value, count, 16); break;
+    const int64_t bytes = elem * count;
+    if (elem == 1) {
+        memset(dst, *(const uint8_t *)value, (size_t)count);
+        return;
+    }
+    int64_t done = bytes < 64 ? bytes : 64;
+    strided(value, 0, dst, elem, done / elem, elem);
+    while (done < bytes) { /* then the written part doubles itself, up to a piece that stays in L1 */
+        int64_t piece = done < 4096 ? done : 4096;
+        if (piece > bytes - done) piece = bytes - done;
+        memcpy((uint8_t *)dst + done, dst, (size_t)piece);
+        done += piece;
     }
 }
 

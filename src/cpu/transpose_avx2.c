@@ -72,6 +72,56 @@ static inline __attribute__((always_inline)) void tile_b1(const uint8_t *src, in
     for (int i = 0; i < 16; i++) _mm_storeu_si128((__m128i *)(void *)(dst + i * ds), a[i]);
 }
 
+/* ---- narrow blocks of 4-byte elements: 2 or 3 channels to pixels and back -------------------------------------------------- */
+
+#define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
+#define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), v)
+
+/* Two rows into pairs: dst[j] = {a[j], b[j]}.  Does whole groups of 8 and returns how many columns are done. */
+static int64_t weave2_b4(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t cols) {
+    int64_t j = 0;
+    for (; j + 8 <= cols; j += 8) {
+        __m256i a = LOAD(src + j * 4), b = LOAD(src + ss + j * 4);
+        __m256i lo = _mm256_unpacklo_epi32(a, b), hi = _mm256_unpackhi_epi32(a, b);
+        STORE(dst + j * 8, _mm256_permute2x128_si256(lo, hi, 0x20));
+        STORE(dst + j * 8 + 32, _mm256_permute2x128_si256(lo, hi, 0x31));
+    }
+    return j;
+}
+
+/* Three rows into triples: each row is permuted so that its elements stand where they go in all three output vectors at once. */
+static int64_t weave3_b4(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t cols) {
+    const __m256i pa = _mm256_setr_epi32(0, 3, 6, 1, 4, 7, 2, 5), pb = _mm256_setr_epi32(5, 0, 3, 6, 1, 4, 7, 2);
+    const __m256i pc = _mm256_setr_epi32(2, 5, 0, 3, 6, 1, 4, 7);
+    int64_t j = 0;
+    for (; j + 8 <= cols; j += 8) {
+        __m256i a = _mm256_permutevar8x32_epi32(LOAD(src + j * 4), pa),
+            b = _mm256_permutevar8x32_epi32(LOAD(src + ss + j * 4), pb);
+        __m256i c = _mm256_permutevar8x32_epi32(LOAD(src + 2 * ss + j * 4), pc);
+        STORE(dst + j * 12, _mm256_blend_epi32(_mm256_blend_epi32(a, b, 0x92), c, 0x24)); /* abcabcab */
+        STORE(dst + j * 12 + 32, _mm256_blend_epi32(_mm256_blend_epi32(c, a, 0x92), b, 0x24)); /* cabcabca */
+        STORE(dst + j * 12 + 64, _mm256_blend_epi32(_mm256_blend_epi32(b, c, 0x92), a, 0x24)); /* bcabcabc */
+    }
+    return j;
+}
+
+/* The inverse: triples (rows of the source, 12 bytes apart) into three rows dst_stride apart. */
+static int64_t unweave3_b4(const uint8_t *src, uint8_t *dst, int64_t ds, int64_t rows) {
+    const __m256i pa = _mm256_setr_epi32(0, 3, 6, 1, 4, 7, 2, 5), pb = _mm256_setr_epi32(1, 4, 7, 2, 5, 0, 3, 6);
+    const __m256i pc = _mm256_setr_epi32(2, 5, 0, 3, 6, 1, 4, 7);
+    int64_t i = 0;
+    for (; i + 8 <= rows; i += 8) {
+        __m256i u = LOAD(src + i * 12), v = LOAD(src + i * 12 + 32), w = LOAD(src + i * 12 + 64);
+        __m256i a = _mm256_blend_epi32(_mm256_blend_epi32(u, v, 0x92), w, 0x24); /* a of u at 0 3 6, of v at 1 4 7, of w at 2 5 */
+        __m256i b = _mm256_blend_epi32(_mm256_blend_epi32(w, u, 0x92), v, 0x24);
+        __m256i c = _mm256_blend_epi32(_mm256_blend_epi32(v, w, 0x92), u, 0x24);
+        STORE(dst + i * 4, _mm256_permutevar8x32_epi32(a, pa));
+        STORE(dst + ds + i * 4, _mm256_permutevar8x32_epi32(b, pb));
+        STORE(dst + 2 * ds + i * 4, _mm256_permutevar8x32_epi32(c, pc));
+    }
+    return i;
+}
+
 /* ---- the walk --------------------------------------------------------------------------------------------------------- */
 
 /* One cache-line block: rows [i0, i1) and columns [j0, j1), both multiples of the tile. */
@@ -105,6 +155,18 @@ void leat_b2_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst
 }
 void leat_b4_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows,
                             int64_t cols) {
+    int64_t done = 0;
+    if (rows == 2 && dst_stride == 8) done = weave2_b4(src, src_stride, dst, cols);
+    else if (rows == 3 && dst_stride == 12) done = weave3_b4(src, src_stride, dst, cols);
+    if (done) {
+        leat_b4_transpose_ref(src + done * 4, src_stride, dst + done * dst_stride, dst_stride, rows, cols - done);
+        return;
+    }
+    if (cols == 3 && src_stride == 12) {
+        done = unweave3_b4(src, dst, dst_stride, rows);
+        leat_b4_transpose_ref(src + done * 12, src_stride, dst + done * 4, dst_stride, rows - done, cols);
+        return;
+    }
     walk(src, src_stride, dst, dst_stride, rows, cols, 4, 8, tile_b4, leat_b4_transpose_ref);
 }
 void leat_b8_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows,

@@ -1,5 +1,5 @@
-/* reshape.c - operators that change dims and keep the bytes: Identity, Reshape, Flatten, Squeeze, Unsqueeze, BitCast,
- * Dropout; and those that only tell dims: Shape, Size.
+/* reshape.c - operators that change dims and keep the bytes: Identity, Reshape, Flatten, Squeeze, Unsqueeze, BitCast;
+ * and those that only tell dims: Shape, Size.
  *
  * Every one of the first kind is a view: the planner may give input and output the same memory, and run copies only if it did not.
  * Axes and shapes are attributes in old opsets and inputs in new ones.
@@ -101,38 +101,6 @@ static int bitcast_infer(leat_op_call *call) {
     return leat__move_out(call, 0, (leat_dtype)to, x->rank, x->dims);
 }
 
-/* ---- Dropout, as inference sees it ------------------------------------------------------------------------------------- */
-
-/* The mask is bool from opset 10 on, before that of the data's type. */
-static int dropout_infer(leat_op_call *call) {
-    leat_tensor *mask = leat__op_out(call, 1);
-    int status = leat__infer_same(call);
-    if (status || !mask) return status;
-    const leat_tensor *x = call->in[0];
-    if (call->opset < 10 && !leat__dtype_is_float(x->dtype))
-        return leat__op_fail(call, LEAT_ETYPE, "data must be floating point");
-    leat__tensor_set(mask, call->opset < 10 ? x->dtype : LEAT_DTYPE_BOOL, x->rank, x->dims);
-    mask->flags = x->flags;
-    return LEAT_OK;
-}
-
-static int dropout_run(leat_op_call *call) {
-    const leat_tensor *ratio = leat__op_in(call, 1), *training = leat__op_in(call, 2);
-    leat_tensor *mask = leat__op_out(call, 1);
-    int64_t n = leat_tensor_count(call->in[0]);
-    if (training && leat_tensor_count(training) == 1 && *(const uint8_t *)training->data) {
-        double p = ratio && leat_tensor_count(ratio) == 1 ? leat__tensor_get_float(ratio, 0) : 0.5;
-        if (p != 0)
-            return leat__op_fail(call, LEAT_EUNSUPPORTED, "training_mode with ratio %g is not supported; export for inference",
-                                 p);
-    }
-    for (int64_t i = 0; mask && i < n; i++) {
-        if (mask->dtype == LEAT_DTYPE_BOOL) ((uint8_t *)mask->data)[i] = 1;
-        else leat__tensor_set_float(mask, i, 1);
-    }
-    return leat__move_view_run(call);
-}
-
 /* ---- Shape, Size ------------------------------------------------------------------------------------------------------ */
 
 /* start and end of Shape, clamped to [0, rank]. */
@@ -176,8 +144,6 @@ const leat_op leat__ops_reshape[] = {
     {"", "Squeeze", 1, 0, 1, 2, 1, 1, VIEW, LEAT_OP_PLAIN, 2, squeeze_infer, NULL, leat__move_view_run},
     {"", "Unsqueeze", 1, 0, 1, 2, 1, 1, VIEW, LEAT_OP_PLAIN, 2, unsqueeze_infer, NULL, leat__move_view_run},
     {"", "BitCast", 1, 0, 1, 1, 1, 1, VIEW, LEAT_OP_PLAIN, 0, bitcast_infer, NULL, leat__move_view_run},
-    {"", "Dropout", 1, 11, 1, 1, 1, 2, VIEW, LEAT_OP_ANY, 0, dropout_infer, NULL, dropout_run},
-    {"", "Dropout", 12, 0, 1, 3, 1, 2, VIEW, LEAT_OP_PLAIN, 0, dropout_infer, NULL, dropout_run},
     {"", "Shape", 1, 0, 1, 1, 1, 1, LEAT_OP_SHAPE_ONLY | MOVE_ANY_TYPE, LEAT_OP_PLAIN, 0, shape_infer, NULL, shape_run},
     {"", "Size", 1, 0, 1, 1, 1, 1, LEAT_OP_SHAPE_ONLY | MOVE_ANY_TYPE, LEAT_OP_PLAIN, 0, size_infer, NULL, size_run},
     {0}};
