@@ -118,7 +118,7 @@ static int load(leat_model *model, const void *data, size_t bytes, const char *b
     leat__cpu_init();
     leat__cpu_hold();
     model->holds_level = 1;
-    int status = leat__onnx_import(data, bytes, base_dir, options->flags, model->max_bytes, &model->arena, &model->onnx, error);
+    int status = leat__onnx_import(data, bytes, base_dir, options->flags | LEAT_ONNX_IN_PLACE, model->max_bytes, &model->arena, &model->onnx, error);
     if (status != LEAT_OK) return status;
     model->graph = model->onnx.graph;
     model->nodes_file = leat__graph_node_count(model->graph);

@@ -3,6 +3,7 @@
  * Packed weights and state live in a list of blocks that goes away with the call; only the outputs stay, in the caller's arena.
  */
 #include "graph/node_eval.h"
+#include "graph/onnx_import.h"
 
 #include <string.h>
 
@@ -86,6 +87,7 @@ int leat__node_eval(const leat_node *node, leat_tensor *const *in, leat_tensor *
     if (!node->op || (node->op->flags & LEAT_OP_CONTROL) || node->n_in > MAX_PORTS || node->n_out > MAX_PORTS)
         return leat__fail(error, LEAT_EUNSUPPORTED, "%s '%s': cannot be computed at load", node->op_type, node->name);
     for (int i = 0; i < node->n_in; i++) {
+        if (in[i] && leat__onnx_settle(in[i], arena, error) != LEAT_OK) return LEAT_ENOMEM;
         ins[i] = in[i];
         in_const[i] = in[i] && in[i]->data;
     }

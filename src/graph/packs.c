@@ -11,6 +11,8 @@ struct leat_pack {
 };
 
 enum { BUCKETS = 1024 };
+#define COPY UINT64_C(0x434f5059) /* variant of an aligned copy; its op is NULL */
+#define ANY_BYTES SIZE_MAX
 
 int leat__packs_init(leat_packs *packs, const leat_mapping *maps, int n_maps) {
     *packs = (leat_packs){.n_buckets = BUCKETS, .maps = maps, .n_maps = n_maps};
@@ -50,6 +52,22 @@ static void release_source(const leat_packs *packs, const leat_tensor *source) {
     }
 }
 
+static leat_pack *find(const leat_packs *packs, const leat_op *op, const void *key, uint64_t variant, size_t bytes) {
+    leat_pack *pack = packs->buckets[bucket_of(packs, key, variant)];
+    while (pack && !(pack->op == op && pack->key == key && pack->variant == variant && (bytes == ANY_BYTES || pack->bytes == bytes)))
+        pack = pack->next;
+    return pack;
+}
+
+static void insert(leat_packs *packs, leat_pack *pack, const leat_tensor *source) {
+    leat_pack **slot = &packs->buckets[bucket_of(packs, pack->key, pack->variant)];
+    pack->next = *slot;
+    *slot = pack;
+    packs->bytes += pack->bytes;
+    packs->n_packs++;
+    release_source(packs, source);
+}
+
 static leat_pack *make_pack(const leat_op *op, const void *key, uint64_t variant, size_t bytes) {
     leat_pack *pack = leat__calloc(1, sizeof *pack, LEAT_MEMORY_GRAPH);
     void      *block = leat__alloc(bytes, LEAT_MEMORY_WEIGHTS);
@@ -65,19 +83,33 @@ static leat_pack *make_pack(const leat_op *op, const void *key, uint64_t variant
 const void *leat__packs_get(leat_packs *packs, const leat_op *op, const void *key, const leat_tensor *source, uint64_t variant,
                             size_t bytes, void (*fill)(void *block, void *arg), void *arg) {
     pthread_mutex_lock(&packs->lock);
-    leat_pack **slot = &packs->buckets[bucket_of(packs, key, variant)];
-    leat_pack  *pack = *slot;
-    while (pack && !(pack->op == op && pack->key == key && pack->variant == variant && pack->bytes == bytes)) pack = pack->next;
+    leat_pack *pack = find(packs, op, key, variant, bytes);
     if (!pack && (pack = make_pack(op, key, variant, bytes))) {
         fill(pack->block, arg);
-        pack->next = *slot;
-        *slot = pack;
-        packs->bytes += bytes;
-        packs->n_packs++;
-        release_source(packs, source);
+        insert(packs, pack, source);
     }
     pthread_mutex_unlock(&packs->lock);
     return pack ? pack->block : NULL;
+}
+
+void *leat__packs_find_copy(leat_packs *packs, const void *raw) {
+    pthread_mutex_lock(&packs->lock);
+    leat_pack *pack = find(packs, NULL, raw, COPY, ANY_BYTES);
+    pthread_mutex_unlock(&packs->lock);
+    return pack ? pack->block : NULL;
+}
+
+int leat__packs_keep_copy(leat_packs *packs, const leat_tensor *constant, void *copy) {
+    leat_pack *pack = leat__calloc(1, sizeof *pack, LEAT_MEMORY_GRAPH);
+    if (!pack) {
+        leat__free(copy);
+        return LEAT_ENOMEM;
+    }
+    *pack = (leat_pack){.key = constant->data, .variant = COPY, .bytes = leat_tensor_bytes(constant), .block = copy};
+    pthread_mutex_lock(&packs->lock);
+    insert(packs, pack, constant);
+    pthread_mutex_unlock(&packs->lock);
+    return LEAT_OK;
 }
 
 uint64_t leat__packs_bytes(leat_packs *packs) {

@@ -26,6 +26,10 @@ void leat__packs_fini(leat_packs *packs);
 /* The service of leat_op_services.pack; `source` is the constant tensor of `key` (for its size) or NULL. */
 const void *leat__packs_get(leat_packs *packs, const leat_op *op, const void *key, const leat_tensor *source, uint64_t variant,
                             size_t bytes, void (*fill)(void *block, void *arg), void *arg);
+/* Aligned copies of constants that lie unaligned in the file: the copy of data `raw`, or NULL; and handing one over to the table
+ * (takes `copy`, also if that fails). */
+void *leat__packs_find_copy(leat_packs *packs, const void *raw);
+int leat__packs_keep_copy(leat_packs *packs, const leat_tensor *constant, void *copy);
 uint64_t leat__packs_bytes(leat_packs *packs);
 
 #endif

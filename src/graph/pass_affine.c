@@ -12,6 +12,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "graph/onnx_import.h"
 #include "graph/pass.h"
 
 /* y = scale[c] x + shift[c]. */
@@ -101,8 +102,8 @@ static int read_affine(affine *a, const leat_node *node, const leat_value *x, in
 /* ---- the convolution's own weights ---------------------------------------------------------------------------------------- */
 
 typedef struct weights {
-    const leat_tensor *w;
-    const float       *bias; /* or NULL */
+    leat_tensor *w;
+    const float *bias; /* or NULL */
     int64_t            outputs, inputs, group, inner; /* channels of Y and X; elements of W for one pair of channels */
     int                transposed;
 } weights;
@@ -134,7 +135,7 @@ static int64_t column_channel(const weights *k, int64_t row, int64_t column) {
 /* A copy of W with every element multiplied by the scale of its output (of_input: input) channel; NULL when out of memory. */
 static leat_value *scaled_weights(leat_graph *graph, const weights *k, const double *scale, int of_input) {
     leat_value *value = leat__new_f32(graph, k->w->rank, k->w->dims);
-    if (!value) return NULL;
+    if (!value || leat__onnx_settle(k->w, graph->arena, NULL) != LEAT_OK) return NULL;
     const float *from = k->w->data;
     float       *to = value->constant->data;
     int          by_row = k->transposed == of_input;
@@ -189,7 +190,7 @@ static int has_padding(const leat_node *conv) {
 /* b[o] + sum over inputs of W[o][i] t[i]. */
 static leat_value *shifted_bias(leat_graph *graph, const weights *k, const double *shift) {
     leat_value *value = leat__new_f32(graph, 1, &k->outputs);
-    if (!value) return NULL;
+    if (!value || leat__onnx_settle(k->w, graph->arena, NULL) != LEAT_OK) return NULL;
     const float *w = k->w->data;
     for (int64_t o = 0; o < k->outputs; o++) {
         double sum = k->bias ? (double)k->bias[o] : 0;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/fp16.h"
+#include "graph/onnx_import.h"
 #include "graph/pass.h"
 
 static int is_half(leat_dtype dtype) {
@@ -47,10 +48,10 @@ static int has_float_node(const leat_graph *graph) {
 
 /* ---- sources of halves --------------------------------------------------------------------------------------------------- */
 
-static const leat_tensor *widened(leat_arena *arena, const leat_tensor *half) {
+static const leat_tensor *widened(leat_arena *arena, leat_tensor *half) {
     leat_tensor *wide = leat__arena_calloc(arena, 1, sizeof *wide);
     int64_t      n = leat_tensor_count(half);
-    if (!wide || n < 0) return NULL;
+    if (!wide || n < 0 || leat__onnx_settle(half, arena, NULL) != LEAT_OK) return NULL;
     leat__tensor_set(wide, LEAT_DTYPE_F32, half->rank, half->dims);
     float          *to = wide->data = leat__arena_alloc_aligned(arena, leat_tensor_bytes(wide));
     const uint16_t *from = half->data;
@@ -75,7 +76,7 @@ static int widen_attrs(leat_node *node) {
         leat_attr *attr = &node->attrs.list[a];
         if (attr->type == LEAT_ATTR_INT && makes_type_of(attr) && is_half((leat_dtype)attr->i)) attr->i = LEAT_DTYPE_F32;
         if (attr->type != LEAT_ATTR_TENSOR || !attr->t || !is_half(attr->t->dtype)) continue;
-        attr->t = widened(node->graph->arena, attr->t);
+        attr->t = widened(node->graph->arena, (leat_tensor *)(uintptr_t)attr->t);
         if (!attr->t) return 0;
     }
     return 1;

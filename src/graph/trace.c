@@ -7,17 +7,23 @@ enum { FOLD_LIMIT_BYTES = 1 << 20 };
 
 /* ---- services for operators -------------------------------------------------------------------------------------------- */
 
-static const leat_tensor *constant_of(const leat_op_call *call, const void *key) {
+/* The constant input whose data, or aligned copy, is `key`; as the graph has it, since copies come and go but that one stays. */
+static const leat_tensor *constant_of(leat_step *step, const void *key) {
+    const leat_op_call *call = &step->call;
     for (int i = 0; i < call->n_in; i++)
-        if (call->in[i] && call->in[i]->data == key && call->in_const[i]) return call->in[i];
+        if (call->in[i] && call->in[i]->data == key && call->in_const[i]) {
+            if (i < LEAT_STEP_PACKED_BITS) step->packed |= UINT64_C(1) << i;
+            return step->node->in[i]->constant;
+        }
     return NULL;
 }
 
 static const void *serve_pack(leat_op_call *call, const void *key, uint64_t variant, size_t bytes, void (*fill)(void *block, void *arg),
                               void *arg) {
     leat_step         *step = call->owner;
-    const leat_tensor *source = constant_of(call, key);
-    if (step->trace->packs && source) return leat__packs_get(step->trace->packs, call->op, key, source, variant, bytes, fill, arg);
+    const leat_tensor *source = constant_of(step, key);
+    if (step->trace->packs && source)
+        return leat__packs_get(step->trace->packs, call->op, source->data, source, variant, bytes, fill, arg);
     void *block = leat__arena_alloc_aligned(step->state_arena, bytes);
     if (block) fill(block, arg);
     return block;
@@ -54,7 +60,7 @@ static void seed_values(leat_trace *trace, const leat_graph *graph) {
             *tensor = *value->constant;
             trace->known[value->id] = LEAT_KNOWN_DATA;
         }
-        tensor->flags = value->nhwc ? LEAT_TENSOR_NHWC : 0;
+        tensor->flags = (value->nhwc ? LEAT_TENSOR_NHWC : 0) | (tensor->flags & LEAT_TENSOR_UNALIGNED);
     }
 }
 
@@ -106,7 +112,61 @@ int leat__step_infer(leat_step *step, leat_error *error) {
     return LEAT_OK;
 }
 
+/* ---- constants that lie unaligned in the file -------------------------------------------------------------------------- */
+
+/* A copy that ends with the trace when there is no table of packs, else one that settle_inputs() decides about. */
+static void *aligned_copy(leat_step *step, const leat_tensor *in) {
+    size_t bytes = leat_tensor_bytes(in);
+    void  *copy = step->trace->packs ? leat__alloc(bytes, LEAT_MEMORY_WEIGHTS) : leat__arena_alloc_aligned(&step->trace->arena, bytes);
+    if (copy) memcpy(copy, in->data, bytes);
+    return copy;
+}
+
+/* prepare sees aligned data: a copy that the model has already, or a new one. */
+static int align_inputs(leat_step *step, leat_error *error) {
+    for (int i = 0; i < step->call.n_in; i++) {
+        leat_tensor *in = step->call.in[i];
+        if (!in || !(in->flags & LEAT_TENSOR_UNALIGNED)) continue;
+        void *copy = step->trace->packs ? leat__packs_find_copy(step->trace->packs, in->data) : NULL;
+        if (!copy) copy = aligned_copy(step, in);
+        if (!copy) return leat__fail(error, LEAT_ENOMEM, "node '%s': out of memory for aligned weights", step->node->name);
+        in->data = copy;
+        in->flags &= ~LEAT_TENSOR_UNALIGNED;
+    }
+    return LEAT_OK;
+}
+
+/* A weight that prepare packed is not read in run: its new copy goes at once.  Others stay with the model, for all plans. */
+static int settle_inputs(leat_step *step) {
+    leat_packs *packs = step->trace->packs;
+    int         status = LEAT_OK;
+    for (int i = 0; i < step->call.n_in && packs; i++) {
+        leat_tensor       *in = step->call.in[i];
+        const leat_tensor *constant = step->node->in[i] ? step->node->in[i]->constant : NULL;
+        if (!constant || !(constant->flags & LEAT_TENSOR_UNALIGNED) || in->data == constant->data) continue;
+        if (leat__packs_find_copy(packs, constant->data) == in->data) continue;
+        if (i < LEAT_STEP_PACKED_BITS && (step->packed >> i & 1)) {
+            leat__free(in->data);
+            in->data = constant->data;
+            in->flags |= LEAT_TENSOR_UNALIGNED;
+        } else if (leat__packs_keep_copy(packs, constant, in->data) != LEAT_OK) {
+            status = LEAT_ENOMEM;
+        }
+    }
+    step->packed = 0;
+    return status;
+}
+
+static int call_prepare(leat_step *step, leat_arena *arena, leat_error *error);
+
 int leat__step_prepare(leat_step *step, leat_arena *arena, leat_error *error) {
+    int status = align_inputs(step, error);
+    if (status == LEAT_OK) status = call_prepare(step, arena, error);
+    int settled = settle_inputs(step);
+    return status == LEAT_OK ? settled : status;
+}
+
+static int call_prepare(leat_step *step, leat_arena *arena, leat_error *error) {
     leat_op_call *call = &step->call;
     step->state_arena = arena;
     call->state = NULL;

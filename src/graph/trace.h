@@ -13,6 +13,8 @@
 #include "graph/graph.h"
 #include "graph/packs.h"
 
+enum { LEAT_STEP_PACKED_BITS = 64 };
+
 typedef enum leat_step_kind { LEAT_STEP_FOLDED, LEAT_STEP_STATIC, LEAT_STEP_DYNAMIC } leat_step_kind;
 typedef enum leat_known { LEAT_KNOWN_NOTHING, LEAT_KNOWN_DIMS, LEAT_KNOWN_DATA } leat_known;
 
@@ -37,6 +39,7 @@ typedef struct leat_step {
     uint64_t           runs;
     int64_t            last_start_ns, last_ns, total_ns, min_ns;
     leat_arena        *state_arena; /* where prepare's state goes */
+    uint64_t           packed;      /* during prepare: constant inputs that were packed */
     leat_trace        *trace;
 } leat_step;
 

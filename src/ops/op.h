@@ -26,7 +26,7 @@ typedef struct leat_op_call leat_op_call;
 /* What the executor does for an operator; ops never see the graph room. */
 typedef struct leat_op_services {
     /* Shared, ref-counted packed weights of the model: returns the block for (key, variant), filled by fill(block, arg) the first
-     * time; NULL when out of memory.  key is the data pointer of a constant input. */
+     * time; NULL when out of memory.  key is the data pointer of a constant input, which run must not read any more. */
     const void *(*pack)(leat_op_call *call, const void *key, uint64_t variant, size_t bytes, void (*fill)(void *block, void *arg), void *arg);
     /* Zeroed memory that lives as long as the plan. */
     void *(*state)(leat_op_call *call, size_t bytes);
