@@ -25,7 +25,7 @@ static int grow(leat_arena *arena, void ***list, int *capacity, int count, int n
 leat_value *leat__graph_value(leat_graph *graph, const char *name) {
     leat_value *value = leat__arena_calloc(graph->arena, 1, sizeof *value);
     if (!value) return NULL;
-    if (!name) name = leat__arena_printf(graph->arena, "leat:%p:%d", (void *)graph, graph->n_values);
+    if (!name) name = leat__arena_printf(graph->arena, "leat:%d", graph->n_values);
     if (!name || !grow(graph->arena, (void ***)&graph->values, &graph->cap_values, graph->n_values, graph->n_values + 1))
         return NULL;
     value->name = name;

@@ -63,7 +63,8 @@ int leat__const_scalar(const leat_value *value, double *x);
 int leat__const_near(const leat_value *value, double x); /* equal within 1e-5 relative (1e-7 about zero) */
 /* All elements of an integer constant of at most `max` elements; returns their number, -1 when it is none. */
 int leat__const_ints(const leat_value *value, int64_t *out, int max);
-/* Binary node with one constant scalar: *x its value, *other the rest; the constant may stand at either side unless `right`. */
+/* Binary node with one constant scalar that does not raise the rank: *x its value, *other the operand that is left.  The constant may
+ * stand at either side unless `right`. */
 int leat__with_scalar(const leat_node *node, int right, double *x, leat_value **other);
 int leat__is_f32(const leat_value *value);
 int leat__same_shape(const leat_value *a, const leat_value *b); /* known and equal */

@@ -68,9 +68,7 @@ static leat_value *neutral(const leat_node *node) {
     int         add = leat__is(node, "Add"), mul = leat__is(node, "Mul");
     int         sub = leat__is(node, "Sub"), div = leat__is(node, "Div"), power = leat__is(node, "Pow");
     if (!(add || mul || sub || div || power) || !leat__with_scalar(node, sub || div || power, &c, &x)) return NULL;
-    if (x->constant || c != ((add || sub) ? 0 : 1)) return NULL;
-    const leat_value *constant = node->in[0] == x ? node->in[1] : node->in[0];
-    return constant->constant->rank == 0 || x->rank >= 1 ? x : NULL;
+    return x->constant || c != ((add || sub) ? 0 : 1) ? NULL : x;
 }
 
 static int remove_inert(leat_pass *pass, leat_node *node) {

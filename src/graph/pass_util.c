@@ -94,11 +94,11 @@ int leat__const_ints(const leat_value *value, int64_t *out, int max) {
 
 int leat__with_scalar(const leat_node *node, int right, double *x, leat_value **other) {
     if (!node || node->n_in != 2 || !node->in[0] || !node->in[1]) return 0;
-    for (int i = 1; i >= right; i--)
-        if (leat__const_scalar(node->in[i], x) && node->in[i]->constant->rank <= 1) {
-            *other = node->in[1 - i];
-            return 1;
-        }
+    for (int i = 1; i >= right; i--) {
+        if (!leat__const_scalar(node->in[i], x)) continue;
+        *other = node->in[1 - i];
+        if (node->in[i]->constant->rank == 0 || (*other)->rank >= node->in[i]->constant->rank) return 1;
+    }
     return 0;
 }
 
