@@ -19,6 +19,7 @@
 #include "graph/trace.h"
 #include "ops/fused.h"
 
+#define FEW_CHANNELS 8 /* as in ops/conv.c */
 #define UNKNOWN_DIM 64 /* stands for a dimension of which nothing is known */
 
 /* ---- what an operator can do ---------------------------------------------------------------------------------------------- */
@@ -72,10 +73,19 @@ static int bears_layout(const leat_node *node, int i) {
     return i == 0 || value->rank == node->out[0]->rank;
 }
 
+/* The convolution of few channels with a real kernel row copies its input anyway, from whatever storage. */
+static int takes_either(const leat_node *node, int i) {
+    const leat_value *w = leat__in(node, 1);
+    if (i != 0 || strcmp(node->op_type, "Conv") != 0 || !w || w->rank != 4) return 0;
+    return leat__attr_int(&node->attrs, "group", 1) == 1 && w->dims[1] <= FEW_CHANNELS && w->dims[3] > 1 &&
+           leat__attr_ints_are(node, "dilations", 1, 1);
+}
+
 int leat__layout_needs(const leat_layout *l, layout_read r) {
     const leat_node *node = l->nodes[r.node];
     if (l->kind[r.node] == LAYOUT_PLAIN) return 0;
     if (l->kind[r.node] == LAYOUT_TURN) return LAYOUT_ANY;
+    if (l->kind[r.node] == LAYOUT_WANTS && takes_either(node, r.input)) return LAYOUT_ANY;
     return bears_layout(node, r.input) ? l->label[r.node] : 0;
 }
 

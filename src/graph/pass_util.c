@@ -28,7 +28,7 @@ int leat__pass_each(leat_pass *pass, leat_rewrite fn) {
 /* ---- matching ----------------------------------------------------------------------------------------------------------- */
 
 int leat__is_in(const leat_node *node, const char *domain, const char *op_type) {
-    if (!node || node->dead || strcmp(node->op_type, op_type) != 0) return 0;
+    if (!node || node->dead || node->op_type[0] != op_type[0] || strcmp(node->op_type, op_type) != 0) return 0; /* called very often */
     const char *own = strcmp(node->domain, "ai.onnx") == 0 ? "" : node->domain;
     return strcmp(own, domain) == 0;
 }
