@@ -144,7 +144,7 @@ int leat__onnx_attr(leat_scope *scope, leat_cursor message, leat_attr *attr, int
     *present = 1;
     while (leat__wire_next(&walk, &field)) {
         int status = read_single(scope, &field, attr);
-        if (status != LEAT_OK) return leat__fail_prefix(importer->error, status, "attribute '%.100s'", attr->name);
+        if (status != LEAT_OK) return importer->blamed ? status : leat__fail_prefix(importer->error, status, "attribute '%.100s'", attr->name);
         count_list(&field, &counts);
         if (field.number == A_TYPE) type = (int64_t)field.value;
         if (implied_type(field.number)) implied = implied_type(field.number);

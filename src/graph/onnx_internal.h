@@ -102,6 +102,7 @@ typedef struct leat_importer {
     leat_onnx_opsets opsets;
     leat_names       functions; /* "domain\nname\noverload" -> leat_onnx_function */
     int              depth, calls, inlined;
+    int              blamed;      /* the error names a node already */
     size_t           arena_limit; /* of arena->total, for what functions multiply */
 } leat_importer;
 

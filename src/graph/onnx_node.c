@@ -33,11 +33,12 @@ static int read_head(leat_importer *importer, leat_cursor message, head *h) {
     return leat__wire_end(&message, "a node", importer->error);
 }
 
-/* Puts the node's name and place before the message that is there. */
+/* Puts the node's name and place before the message that is there; only the innermost node, or deep nesting would push the cause out. */
 static int node_error(const leat_scope *scope, leat_cursor message, const char *name, const char *op_type, int status) {
     leat_error *error = scope->importer->error;
     uint64_t offset = leat__cursor_offset(&message);
-    if (!error) return status;
+    if (!error || scope->importer->blamed) return status;
+    scope->importer->blamed = 1;
     if (error->offset == 0) error->offset = offset;
     return leat__fail_prefix(error, status, "node '%s%.100s' (%.60s) at byte %" PRIu64, scope->prefix, name, op_type, offset);
 }

@@ -90,7 +90,7 @@ static int read_proto(leat_onnx_source *source, leat_cursor message, proto *p) {
     *p = (proto){.message = message, .name = ""};
     while (leat__wire_next(&message, &field)) {
         int status = read_field(source, p, &field);
-        if (status != LEAT_OK) return status;
+        if (status != LEAT_OK) return field.number == T_EXTERNAL ? leat__fail_prefix(source->error, status, "tensor '%.200s'", p->name) : status;
     }
     return leat__wire_end(&message, "a tensor", source->error);
 }
