@@ -100,9 +100,14 @@ static int bad_channels(leat_op_call *call, const leat_conv_shape *s, const leat
 }
 
 int leat__conv_geometry(leat_op_call *call, const leat_tensor *x, const leat_tensor *w, leat_conv_shape *s) {
+    return leat__conv_geometry_of_group(call, x, w, leat__attr_int(call->attrs, "group", 1), s);
+}
+
+int leat__conv_geometry_of_group(leat_op_call *call, const leat_tensor *x, const leat_tensor *w, int64_t group, leat_conv_shape *s) {
     reader r = {.call = call, .s = s};
     int status = read_common(&r, x, w), kind = auto_pad_kind(call);
     if (status) return status;
+    s->group = group;
     if (kind < 0) return leat__op_fail(call, LEAT_EINVAL, "attribute auto_pad is not known");
     s->cout = w->dims[0];
     if (s->group < 1 || s->cin % s->group || s->cout % s->group || w->dims[1] != s->cin / s->group) return bad_channels(call, s, w);

@@ -18,7 +18,7 @@
 #include "cpu/cpu.h"
 #include "ops/op.h"
 
-enum { OP_MAX = 16, OP_BLOCKS = 64 };
+enum { OP_MAX = 24, OP_BLOCKS = 64 };
 
 typedef struct op_case {
     leat_op_call call;
