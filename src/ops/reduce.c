@@ -10,6 +10,7 @@
 
 #include "cpu/vmath.h"
 #include "ops/el_walk.h"
+#include "ops/reduce_shape.h"
 
 typedef enum reduce_kind { SUM, MEAN, MAX, MIN, PROD, L1, L2, SUM_SQUARE, LOG_SUM, LOG_SUM_EXP } reduce_kind;
 
@@ -19,17 +20,8 @@ static const int first_step[] = {[SUM] = LEAT_VRED_SUM, [MEAN] = LEAT_VRED_SUM, 
                                  [L1] = LEAT_VRED_SUMABS, [L2] = LEAT_VRED_SUMSQ, [SUM_SQUARE] = LEAT_VRED_SUMSQ, [LOG_SUM] = LEAT_VRED_SUM,
                                  [LOG_SUM_EXP] = -1};
 
-/* Merged groups of axes in the input's memory order. */
-typedef struct reduce_shape {
-    int     n;
-    int     ordered;                   /* kept groups follow each other in the output's memory */
-    int64_t dims[LEAT_MAX_RANK], in_stride[LEAT_MAX_RANK], out_stride[LEAT_MAX_RANK];
-    uint8_t reduced[LEAT_MAX_RANK];
-    int64_t outputs, inputs_each;
-} reduce_shape;
-
 typedef struct reduce_job {
-    reduce_shape       s;
+    leat_reduce_shape       s;
     reduce_kind        kind;
     const leat_tensor *in;
     leat_tensor       *out;
@@ -90,60 +82,6 @@ static int reduce_infer(leat_op_call *call) {
     return LEAT_OK;
 }
 
-/* ---- shape ---------------------------------------------------------------------------------------------------------- */
-
-static void add_group(reduce_shape *s, int64_t dim, int reduced, int64_t in_stride, int64_t out_stride) {
-    int last = s->n - 1;
-    if (s->n && s->reduced[last] == reduced && s->in_stride[last] == in_stride * dim && (reduced || s->out_stride[last] == out_stride * dim)) {
-        s->dims[last] *= dim;
-        s->in_stride[last] = in_stride;
-        s->out_stride[last] = out_stride;
-        return;
-    }
-    s->dims[s->n] = dim;
-    s->reduced[s->n] = (uint8_t)reduced;
-    s->in_stride[s->n] = in_stride;
-    s->out_stride[s->n++] = reduced ? 0 : out_stride;
-}
-
-static void shape_of(const leat_tensor *in, const leat_tensor *out, uint32_t mask, reduce_shape *s) {
-    int64_t in_stride[LEAT_MAX_RANK], out_own[LEAT_MAX_RANK], out_stride[LEAT_MAX_RANK] = {0}, expected;
-    int keep = out->rank == in->rank, nhwc = leat__is_nhwc(in) && in->rank >= 3;
-    memset(s, 0, sizeof *s);
-    leat__logical_strides(in, in_stride);
-    leat__logical_strides(out, out_own);
-    for (int i = 0, o = 0; i < in->rank; i++) {
-        if (!(mask >> i & 1)) out_stride[i] = out_own[keep ? i : o];
-        if (!(mask >> i & 1)) o++;
-    }
-    s->outputs = s->inputs_each = 1;
-    for (int i = 0; i < in->rank; i++) {
-        int axis = !nhwc || i == 0 ? i : i == in->rank - 1 ? 1 : i + 1, reduced = mask >> axis & 1;
-        *(reduced ? &s->inputs_each : &s->outputs) *= in->dims[axis];
-        if (in->dims[axis] != 1) add_group(s, in->dims[axis], reduced, in_stride[axis], out_stride[axis]);
-    }
-    s->ordered = 1;
-    expected = 1;
-    for (int i = s->n - 1; i >= 0; i--) {
-        if (s->reduced[i]) continue;
-        s->ordered &= s->out_stride[i] == expected;
-        expected *= s->dims[i];
-    }
-}
-
-/* Offset into the input of the index-th combination of the groups of one kind; *out_at: offset into the output. */
-static int64_t offset_of(const reduce_shape *s, int reduced, int groups, int64_t index, int64_t *out_at) {
-    int64_t at = 0;
-    *out_at = 0;
-    for (int i = groups - 1; i >= 0; i--) {
-        if (s->reduced[i] != reduced) continue;
-        at += index % s->dims[i] * s->in_stride[i];
-        *out_at += index % s->dims[i] * s->out_stride[i];
-        index /= s->dims[i];
-    }
-    return at;
-}
-
 /* ---- float32, fast forms -------------------------------------------------------------------------------------------- */
 
 static float last_step(reduce_kind kind, double v, int64_t n) {
@@ -165,15 +103,15 @@ static double neutral(reduce_kind kind) { return kind == MAX ? -INFINITY : kind 
 
 static void rows_span(const void *arg, int64_t from, int64_t n) {
     const reduce_job *job = arg;
-    const reduce_shape *s = &job->s;
+    const leat_reduce_shape *s = &job->s;
     const float *x = job->in->data;
     float *y = job->out->data;
     int64_t inner = s->dims[s->n - 1], times = s->inputs_each / inner, unused;
     for (int64_t o = from; o < from + n; o++) {
-        const float *base = x + offset_of(s, 0, s->n, o, &unused);
+        const float *base = x + leat__reduce_offset(s, 0, s->n, o, &unused);
         double total = neutral(job->kind);
         for (int64_t t = 0; t < times; t++)
-            total = combine(job->kind, total, leat__vmath()->red[first_step[job->kind]](base + offset_of(s, 1, s->n - 1, t, &unused), inner));
+            total = combine(job->kind, total, leat__vmath()->red[first_step[job->kind]](base + leat__reduce_offset(s, 1, s->n - 1, t, &unused), inner));
         y[o] = last_step(job->kind, total, s->inputs_each);
     }
 }
@@ -181,7 +119,7 @@ static void rows_span(const void *arg, int64_t from, int64_t n) {
 enum { COLUMNS = 256, BURST = 64 }; /* a piece of the row that is accumulated; rows added in float before going to double */
 
 static void column_piece(const reduce_job *job, const float *x, float *y, int64_t n) {
-    const reduce_shape *s = &job->s;
+    const leat_reduce_shape *s = &job->s;
     double total[COLUMNS];
     float acc[COLUMNS];
     int64_t unused;
@@ -189,7 +127,7 @@ static void column_piece(const reduce_job *job, const float *x, float *y, int64_
     for (int64_t t = 0; t < s->inputs_each; t += BURST) {
         int64_t end = s->inputs_each < t + BURST ? s->inputs_each : t + BURST;
         for (int64_t i = 0; i < n; i++) acc[i] = (float)neutral(job->kind);
-        for (int64_t r = t; r < end; r++) leat__vmath()->redrow[first_step[job->kind]](x + offset_of(s, 1, s->n, r, &unused), acc, n);
+        for (int64_t r = t; r < end; r++) leat__vmath()->redrow[first_step[job->kind]](x + leat__reduce_offset(s, 1, s->n, r, &unused), acc, n);
         for (int64_t i = 0; i < n; i++) total[i] = combine(job->kind, total[i], (double)acc[i]);
     }
     for (int64_t i = 0; i < n; i++) y[i] = last_step(job->kind, total[i], s->inputs_each);
@@ -197,17 +135,17 @@ static void column_piece(const reduce_job *job, const float *x, float *y, int64_
 
 static void columns_span(const void *arg, int64_t from, int64_t n) {
     const reduce_job *job = arg;
-    const reduce_shape *s = &job->s;
+    const leat_reduce_shape *s = &job->s;
     int64_t inner = s->dims[s->n - 1], pieces = (inner + COLUMNS - 1) / COLUMNS, unused;
     for (int64_t i = from; i < from + n; i++) {
         int64_t row = i / pieces, at = i % pieces * COLUMNS;
-        const float *x = (const float *)job->in->data + offset_of(s, 0, s->n - 1, row, &unused) + at;
+        const float *x = (const float *)job->in->data + leat__reduce_offset(s, 0, s->n - 1, row, &unused) + at;
         column_piece(job, x, (float *)job->out->data + row * inner + at, inner - at < COLUMNS ? inner - at : COLUMNS);
     }
 }
 
 static void run_fast(leat_op_call *call, const reduce_job *job) {
-    const reduce_shape *s = &job->s;
+    const leat_reduce_shape *s = &job->s;
     int64_t inner = s->dims[s->n - 1];
     if (s->reduced[s->n - 1]) {
         leat__el_rows(call, s->outputs, s->inputs_each, rows_span, job);
@@ -220,16 +158,16 @@ static void run_fast(leat_op_call *call, const reduce_job *job) {
 /* ---- general form --------------------------------------------------------------------------------------------------- */
 
 static double reduce_float(const reduce_job *job, int64_t base) {
-    const reduce_shape *s = &job->s;
+    const leat_reduce_shape *s = &job->s;
     double total = job->kind == PROD ? 1 : neutral(job->kind), max = -INFINITY;
     int64_t unused;
     if (job->kind == LOG_SUM_EXP)
         for (int64_t i = 0; i < s->inputs_each; i++) {
-            double v = leat__tensor_get_float(job->in, base + offset_of(s, 1, s->n, i, &unused));
+            double v = leat__tensor_get_float(job->in, base + leat__reduce_offset(s, 1, s->n, i, &unused));
             max = v > max || v != v ? v : max;
         }
     for (int64_t i = 0; i < s->inputs_each; i++) {
-        double v = leat__tensor_get_float(job->in, base + offset_of(s, 1, s->n, i, &unused));
+        double v = leat__tensor_get_float(job->in, base + leat__reduce_offset(s, 1, s->n, i, &unused));
         switch (job->kind) {
         case PROD: total *= v; break;
         case L1: total += fabs(v); break;
@@ -249,7 +187,7 @@ static double reduce_float(const reduce_job *job, int64_t base) {
 }
 
 static int64_t reduce_integer(const reduce_job *job, int64_t base) {
-    const reduce_shape *s = &job->s;
+    const leat_reduce_shape *s = &job->s;
     int is_signed = leat__dtype_is_signed(job->in->dtype), bits = (int)leat_dtype_size(job->in->dtype) * 8;
     uint64_t total = job->kind == PROD, low = is_signed ? (uint64_t)-1 << (bits - 1) : 0;
     uint64_t high = is_signed ? ~low : bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1;
@@ -257,7 +195,7 @@ static int64_t reduce_integer(const reduce_job *job, int64_t base) {
     if (job->kind == MAX) total = low;
     if (job->kind == MIN) total = high;
     for (int64_t i = 0, unused; i < s->inputs_each; i++) {
-        uint64_t v = (uint64_t)leat__tensor_get_int(job->in, base + offset_of(s, 1, s->n, i, &unused));
+        uint64_t v = (uint64_t)leat__tensor_get_int(job->in, base + leat__reduce_offset(s, 1, s->n, i, &unused));
         int above = is_signed ? (int64_t)v > (int64_t)total : v > total;
         switch (job->kind) {
         case PROD: total *= v; break;
@@ -276,7 +214,7 @@ static void general_span(const void *arg, int64_t from, int64_t n) {
     int in_floats = leat__dtype_is_float(job->in->dtype);
     int in_double = in_floats || job->kind == MEAN || job->kind == L2 || job->kind == LOG_SUM || job->kind == LOG_SUM_EXP;
     for (int64_t o = from; o < from + n; o++) {
-        int64_t to, base = offset_of(&job->s, 0, job->s.n, o, &to);
+        int64_t to, base = leat__reduce_offset(&job->s, 0, job->s.n, o, &to);
         if (in_floats) leat__tensor_set_float(job->out, to, reduce_float(job, base));
         else if (in_double) leat__tensor_set_int(job->out, to, job->s.inputs_each ? (int64_t)reduce_float(job, base) : 0);
         else leat__tensor_set_int(job->out, to, reduce_integer(job, base));
@@ -288,7 +226,7 @@ static int reduce_run(leat_op_call *call) {
     uint32_t mask;
     int status = reduced_axes(call, &mask);
     if (status) return status;
-    shape_of(job.in, job.out, mask, &job.s);
+    leat__reduce_shape(job.in, job.out, mask, &job.s);
     if (job.s.outputs == 0) return LEAT_OK;
     int fast = job.in->dtype == LEAT_DTYPE_F32 && first_step[job.kind] >= 0 && job.s.ordered && job.s.n > 0 && job.s.inputs_each > 0;
     if (fast) run_fast(call, &job);
