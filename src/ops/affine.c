@@ -1,5 +1,4 @@
-/* affine.c - AffineGrid, and the experimental operators of opset 1 that old models carry: Affine (alpha x + beta) and ImageScaler
- * (scale x + bias[channel]). */
+/* affine.c - AffineGrid, and the experimental ImageScaler of opset 1 that old models carry (scale x + bias[channel]). */
 #include "ops/move.h"
 
 #include <inttypes.h>
@@ -66,20 +65,7 @@ static int grid_run(leat_op_call *call) {
     return LEAT_OK;
 }
 
-/* ---- Affine, ImageScaler ---------------------------------------------------------------------------------------------- */
-
-static int affine_infer(leat_op_call *call) {
-    int status = check_real(call);
-    return status ? status : leat__infer_same(call);
-}
-
-static int affine_run(leat_op_call *call) {
-    const leat_tensor *x = call->in[0], *y = call->out[0];
-    double alpha = (double)leat__attr_float(call->attrs, "alpha", 1), beta = (double)leat__attr_float(call->attrs, "beta", 0);
-    int64_t n = leat_tensor_count(x);
-    for (int64_t i = 0; i < n; i++) put(y, i, alpha * get(x, i) + beta);
-    return LEAT_OK;
-}
+/* ---- ImageScaler ------------------------------------------------------------------------------------------------------- */
 
 static int scaler_infer(leat_op_call *call) {
     int n;
@@ -87,7 +73,8 @@ static int scaler_infer(leat_op_call *call) {
     if (call->in[0]->rank != 4) return leat__op_fail(call, LEAT_ESHAPE, "input must have rank 4, has %d", call->in[0]->rank);
     if (bias && n != call->in[0]->dims[1])
         return leat__op_fail(call, LEAT_ESHAPE, "bias has %d values for %" PRId64 " channels", n, call->in[0]->dims[1]);
-    return affine_infer(call);
+    int status = check_real(call);
+    return status ? status : leat__infer_same(call);
 }
 
 static int scaler_run(leat_op_call *call) {
@@ -102,6 +89,5 @@ static int scaler_run(leat_op_call *call) {
 
 const leat_op leat__ops_affine[] = {
     {"", "AffineGrid", 20, 0, 2, 2, 1, 1, 0, LEAT_OP_PLAIN, 2, grid_infer, NULL, grid_run},
-    {"", "Affine", 1, 0, 1, 1, 1, 1, LEAT_OP_INPLACE, LEAT_OP_ANY, 0, affine_infer, NULL, affine_run},
     {"", "ImageScaler", 1, 0, 1, 1, 1, 1, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, scaler_infer, NULL, scaler_run},
     {0}};
