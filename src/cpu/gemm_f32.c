@@ -36,6 +36,11 @@ size_t leat__f32_gemm_packed_bytes(int64_t depth, int64_t n) {
     return (size_t)depth * (size_t)(ceil_div(n, vec) * vec) * sizeof(float);
 }
 
+int leat__f32_gemm_panel_width(int64_t n, int64_t start) {
+    int vec = leat__gemm_f32.vec;
+    return panel_vectors(start / vec, ceil_div(n, vec)) * vec;
+}
+
 uint64_t leat__f32_gemm_format(void) { return (uint64_t)leat__gemm_f32.vec; }
 
 static void pack_column(const float *src, int64_t taps, int64_t k, int64_t st, int64_t sk, float scale, float *to, int width) {

@@ -92,6 +92,9 @@ void leat__f32_gemm_pack_part(const float *src, int64_t taps, int64_t k, int64_t
 void leat__f32_gemm_pack_tap(const float *src, int64_t taps, int64_t tap, int64_t k, int64_t n, int64_t sk, int64_t sn, float *packed);
 /* to[j][i] = from[i][j], from [rows, columns]. */
 void leat__f32_gemm_transpose(const float *from, int64_t rows, int64_t columns, float *to);
+/* The panel that begins at column `start`: its width in columns.  Element (row, column) of B lies at
+ * packed[start * depth + row * width + (column - start)]; columns from n on must be zero. */
+int leat__f32_gemm_panel_width(int64_t n, int64_t start);
 /* Names the packed format of the level in use, for the variant of leat__op_pack. */
 uint64_t leat__f32_gemm_format(void);
 

@@ -55,27 +55,30 @@ static const double g4[6][3] = {
 };
 static const double g2[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
 
-static double kernel_point(int tile, const float *w, int i, int j) {
+/* All points of the kernels w [c][3][3] of one output channel, in double and rounded once: u[p * plane + k * width]. */
+static void transform_kernels(int tile, const float *w, int64_t c, float *u, size_t plane, int width) {
     const double(*g)[3] = tile == 4 ? g4 : g2;
-    double sum = 0;
-    for (int r = 0; r < 3; r++)
-        for (int s = 0; s < 3; s++) sum += g[i][r] * g[j][s] * (double)w[r * 3 + s];
-    return sum;
+    int side = tile + 2;
+    for (int64_t k = 0; k < c; k++, w += 9)
+        for (int i = 0; i < side; i++) {
+            double r0 = g[i][0] * w[0] + g[i][1] * w[3] + g[i][2] * w[6];
+            double r1 = g[i][0] * w[1] + g[i][1] * w[4] + g[i][2] * w[7];
+            double r2 = g[i][0] * w[2] + g[i][1] * w[5] + g[i][2] * w[8];
+            for (int j = 0; j < side; j++)
+                u[(size_t)(i * side + j) * plane + (size_t)(k * width)] = (float)(g[j][0] * r0 + g[j][1] * r1 + g[j][2] * r2);
+        }
 }
 
-size_t leat__wino_f32_packed_bytes(int tile, int64_t c, int64_t co) {
-    /* one point's plain matrix [c][co] lies behind the packed ones while they are made */
-    return (size_t)points(tile) * leat__f32_gemm_packed_bytes(c, co) + (size_t)(c * co) * sizeof(float);
-}
+size_t leat__wino_f32_packed_bytes(int tile, int64_t c, int64_t co) { return (size_t)points(tile) * leat__f32_gemm_packed_bytes(c, co); }
 
 void leat__wino_f32_pack(int tile, const float *w, int64_t c, int64_t co, float *u) {
-    size_t one = leat__f32_gemm_packed_bytes(c, co) / sizeof(float);
-    float *plain = u + (size_t)points(tile) * one;
-    int    side = tile + 2;
-    for (int p = 0; p < points(tile); p++) {
-        for (int64_t o = 0; o < co; o++)
-            for (int64_t k = 0; k < c; k++) plain[k * co + o] = (float)kernel_point(tile, w + (o * c + k) * 9, p / side, p % side);
-        leat__f32_gemm_pack(plain, 1, c, co, 0, co, 1, u + (size_t)p * one);
+    size_t plane = leat__f32_gemm_packed_bytes(c, co) / sizeof(float);
+    memset(u, 0, leat__wino_f32_packed_bytes(tile, c, co));
+    for (int64_t start = 0; start < co;) {
+        int     width = leat__f32_gemm_panel_width(co, start);
+        int64_t end = min64(co, start + width);
+        for (int64_t o = start; o < end; o++) transform_kernels(tile, w + o * c * 9, c, u + start * c + (o - start), plane, width);
+        start = end;
     }
 }
 
