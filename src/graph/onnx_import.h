@@ -27,7 +27,8 @@ typedef struct leat_onnx_model {
     int           n_maps;
 } leat_onnx_model;
 
-/* Reads a model.  data [bytes]: borrows until the graph is gone.  base_dir: folder of external data, NULL = refuse it (from memory).
+/* Reads a model.  data [bytes]: borrows until the graph is gone.  base_dir: folder of external data; NULL = refuse it, `data`
+ * is the caller's memory; not NULL = `data` is a leat__map_file() mapping, with its tail, whose pages may be released.
  * flags: LEAT_MODEL_ALLOW_LINKS, LEAT_ONNX_IN_PLACE.  max_bytes: largest tensor, 0 = 16 GiB.  On success nodes are in topological order, functions are
  * inlined, initializers are constants (also those listed as inputs), Constant nodes are constants, and leat__graph_index() has run;
  * a node whose operator is unknown has op = NULL.  On failure *out is empty; the arena keeps what was made until its fini.

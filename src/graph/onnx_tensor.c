@@ -132,7 +132,7 @@ static int use_data(leat_onnx_source *source, leat_tensor *tensor, const uint8_t
     if (tail < LEAT_TAIL_BYTES || tensor->dtype == LEAT_DTYPE_BOOL || bytes == 0) return copy_data(source, tensor, data, bytes);
     if ((uintptr_t)data % alignment_of(tensor->dtype) != 0) {
         if (!(source->flags & LEAT_ONNX_IN_PLACE) || bytes < IN_PLACE_FROM) return copy_data(source, tensor, data, bytes);
-        tensor->flags |= LEAT_TENSOR_UNALIGNED;
+        tensor->flags |= LEAT_TENSOR_UNALIGNED | (source->base_dir ? LEAT_TENSOR_MAPPED : 0);
     }
     tensor->data = (void *)(uintptr_t)data; /* constants are never written */
     return LEAT_OK;
@@ -144,9 +144,9 @@ int leat__onnx_settle(leat_tensor *tensor, leat_arena *arena, leat_error *error)
     void *copy = leat__arena_alloc_aligned(arena, bytes);
     if (!copy) return leat__onnx_oom(error);
     memcpy(copy, tensor->data, bytes);
-    leat__map_release(tensor->data, bytes);
+    if (tensor->flags & LEAT_TENSOR_MAPPED) leat__map_release(tensor->data, bytes);
     tensor->data = copy;
-    tensor->flags &= ~LEAT_TENSOR_UNALIGNED;
+    tensor->flags &= ~(LEAT_TENSOR_UNALIGNED | LEAT_TENSOR_MAPPED);
     return LEAT_OK;
 }
 

@@ -11,6 +11,7 @@
 
 #define LEAT_TENSOR_NHWC 1u
 #define LEAT_TENSOR_UNALIGNED 2u /* data is not aligned for its type: constants on their way from the file only */
+#define LEAT_TENSOR_MAPPED 4u    /* with UNALIGNED: data is a file's mapping, whose pages may be given back (never true of a caller's memory) */
 
 /* Element of a STRING tensor. */
 typedef struct leat_text {

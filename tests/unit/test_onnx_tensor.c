@@ -213,6 +213,39 @@ static void sparse_initializers_are_expanded(void **state) {
     case_close(&c);
 }
 
+/* Weights in the caller's memory must survive: giving back their pages would zero them. */
+static void memory_of_the_caller_is_left_alone(void **state) {
+    (void)state;
+    enum { N = 40000 };
+    leat_arena arena;
+    leat_onnx_model model;
+    float *values = malloc(N * sizeof *values);
+    for (int i = 0; i < N; i++) values[i] = (float)i;
+    for (int shift = 0; shift < 4; shift++) {
+        pb graph = onnx_graph((const char *const[]){"Add x,w -> y", NULL}), w = onnx_floats("w", N, values), doc = {0};
+        pb_message(&graph, 5, &w);
+        pb_bytes(&graph, 10, "a tail of more than 64 bytes behind the weights, so that they may be used in place", 80);
+        pb_bytes(&doc, 6, "abc", (size_t)shift);
+        pb inner = onnx_model(&graph);
+        pb_raw(&doc, inner.data, inner.n);
+        uint8_t *copy = malloc(doc.n);
+        memcpy(copy, doc.data, doc.n);
+        leat__arena_init(&arena, LEAT_MEMORY_GRAPH);
+        assert_int_equal(leat__onnx_import(doc.data, doc.n, NULL, LEAT_ONNX_IN_PLACE, 0, &arena, &model, NULL), LEAT_OK);
+        leat_tensor *constant = leat__graph_find(model.graph, "w")->constant;
+        assert_true((uint8_t *)constant->data > doc.data && (uint8_t *)constant->data < doc.data + doc.n);
+        assert_int_equal(leat__onnx_settle(constant, &arena, NULL), LEAT_OK);
+        assert_int_equal((uintptr_t)constant->data % sizeof(float), 0);
+        assert_memory_equal(constant->data, values, N * sizeof *values);
+        assert_memory_equal(doc.data, copy, doc.n);
+        leat__arena_fini(&arena);
+        free(copy);
+        pb_free(&doc);
+        pb_free(&inner);
+    }
+    free(values);
+}
+
 static void settle_copies_what_is_unaligned(void **state) {
     (void)state;
     leat_arena arena;
@@ -237,6 +270,7 @@ int main(void) {
         cmocka_unit_test(small_types_ride_in_int32_data),  cmocka_unit_test(scalars_and_empty_tensors),
         cmocka_unit_test(strings_keep_their_bytes),        cmocka_unit_test(sizes_that_lie_are_refused),
         cmocka_unit_test(sparse_initializers_are_expanded), cmocka_unit_test(settle_copies_what_is_unaligned),
+        cmocka_unit_test(memory_of_the_caller_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
