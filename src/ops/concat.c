@@ -89,7 +89,7 @@ static int concat_infer(leat_op_call *call) {
         if (t->dtype != x->dtype)
             return leat__op_fail(call, LEAT_ETYPE, "input %d is %s, input 0 is %s", i, leat_dtype_name(t->dtype),
                                  leat_dtype_name(x->dtype));
-        if (t->flags != x->flags)
+        if (leat__is_nhwc(t) != leat__is_nhwc(x))
             return leat__op_fail(call, LEAT_EINTERNAL, "input %d has another storage layout than input 0", i);
         int same = t->rank == x->rank;
         for (int a = 0; same && a < x->rank; a++) same = a == axis || t->dims[a] == dims[a];
@@ -102,7 +102,7 @@ static int concat_infer(leat_op_call *call) {
             return leat__op_fail(call, LEAT_ELIMIT, "output is too large");
     }
     status = leat__move_out(call, 0, x->dtype, x->rank, dims);
-    if (status == LEAT_OK && call->out[0]) call->out[0]->flags = x->flags;
+    if (status == LEAT_OK && call->out[0]) call->out[0]->flags = x->flags & LEAT_TENSOR_NHWC;
     return status;
 }
 
@@ -157,7 +157,7 @@ static int split_infer(leat_op_call *call) {
     for (int i = 0; !status && i < call->n_out; i++) {
         dims[axis] = sizes[i];
         status = leat__move_out(call, i, x->dtype, x->rank, dims);
-        if (!status && call->out[i]) call->out[i]->flags = x->flags;
+        if (!status && call->out[i]) call->out[i]->flags = x->flags & LEAT_TENSOR_NHWC;
     }
     return status;
 }

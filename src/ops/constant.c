@@ -123,7 +123,7 @@ static int range_run(leat_op_call *call) {
     }
     /* unsigned, so that a hostile range wraps without undefined behaviour */
     uint64_t start = (uint64_t)leat__tensor_get_int(call->in[0], 0), delta = (uint64_t)leat__tensor_get_int(call->in[2], 0);
-    for (int64_t i = 0; i < n; i++) leat__tensor_set_int(y, i, (int64_t)(start + (uint64_t)i * delta)); 
+    for (int64_t i = 0; i < n; i++) leat__tensor_set_int(y, i, (int64_t)(start + (uint64_t)i * delta));
     return LEAT_OK;
 }
 

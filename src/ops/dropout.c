@@ -18,7 +18,7 @@ static int dropout_infer(leat_op_call *call) {
     if (!leat_dtype_size(call->in[0]->dtype) || call->in[0]->dtype == LEAT_DTYPE_STRING)
         return leat__op_fail(call, LEAT_ETYPE, "input has element type %s", leat_dtype_name(call->in[0]->dtype));
     if (mask) {
-        *mask = (leat_tensor){.data = mask->data, .dtype = call->in[0]->dtype, .rank = call->in[0]->rank, .flags = call->in[0]->flags};
+        *mask = (leat_tensor){.data = mask->data, .dtype = call->in[0]->dtype, .rank = call->in[0]->rank, .flags = call->in[0]->flags & LEAT_TENSOR_NHWC};
         memcpy(mask->dims, call->in[0]->dims, sizeof mask->dims);
         if (call->opset >= 10) mask->dtype = LEAT_DTYPE_BOOL;
     }

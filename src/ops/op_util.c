@@ -34,7 +34,7 @@ int leat__infer_same(leat_op_call *call) {
     if (!in) return leat__op_fail(call, LEAT_EFORMAT, "input 0 is missing");
     if (!out) return LEAT_OK;
     leat__tensor_set(out, in->dtype, in->rank, in->dims);
-    out->flags = in->flags;
+    out->flags = in->flags & LEAT_TENSOR_NHWC;
     return LEAT_OK;
 }
 
@@ -64,7 +64,7 @@ static int infer_broadcast_as(leat_op_call *call, leat_dtype dtype) {
     leat_tensor *out = leat__op_out(call, 0);
     if (status != LEAT_OK || !out) return status;
     leat__tensor_set(out, dtype == LEAT_DTYPE_NONE ? shape.dtype : dtype, shape.rank, shape.dims);
-    out->flags = shape.flags;
+    out->flags = shape.flags & LEAT_TENSOR_NHWC;
     return LEAT_OK;
 }
 

@@ -173,7 +173,7 @@ static int pad_with(leat_op_call *call, pad_mode mode, const int64_t *begin, con
 static int same_layout_out(leat_op_call *call, const int64_t *dims) {
     const leat_tensor *x = call->in[0];
     int status = leat__move_out(call, 0, x->dtype, x->rank, dims);
-    if (status == LEAT_OK && call->out[0]) call->out[0]->flags = x->flags;
+    if (status == LEAT_OK && call->out[0]) call->out[0]->flags = x->flags & LEAT_TENSOR_NHWC;
     return status;
 }
 

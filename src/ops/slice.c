@@ -57,7 +57,7 @@ static int read_range(leat_op_call *call, slice_range *r) {
 static int set_output(leat_op_call *call, const slice_range *r) {
     const leat_tensor *x = call->in[0];
     int status = leat__move_out(call, 0, x->dtype, x->rank, r->count);
-    if (status == LEAT_OK && call->out[0]) call->out[0]->flags = x->flags;
+    if (status == LEAT_OK && call->out[0]) call->out[0]->flags = x->flags & LEAT_TENSOR_NHWC;
     return status;
 }
 

@@ -121,7 +121,7 @@ static int block_size(leat_op_call *call, int64_t *b) {
 
 static int finish_block_infer(leat_op_call *call, const int64_t dims[4]) {
     int status = leat__move_out(call, 0, call->in[0]->dtype, 4, dims);
-    if (status == LEAT_OK && call->out[0]) call->out[0]->flags = call->in[0]->flags;
+    if (status == LEAT_OK && call->out[0]) call->out[0]->flags = call->in[0]->flags & LEAT_TENSOR_NHWC;
     return status;
 }
 
