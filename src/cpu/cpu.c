@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -95,15 +96,44 @@ leat_isa leat__cpu_level(void) {
 void leat__cpu_hold(void) { atomic_fetch_add(&holders, 1); }
 void leat__cpu_release(void) { atomic_fetch_sub(&holders, 1); }
 
-static size_t cache_size(int name) {
-    long bytes = sysconf(name);
-    return bytes > 0 ? (size_t)bytes : 0;
+/* ---- caches ----------------------------------------------------------------------------------------------------------- */
+
+static size_t       caches[4]; /* [level] bytes of data or unified cache */
+static pthread_once_t caches_once = PTHREAD_ONCE_INIT;
+
+/* First line of cpu0's cache `index` file `name` into text; 0 when there is none. */
+static int read_sysfs(int index, const char *name, char *text, int size) {
+    char path[96];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/%s", index, name);
+    FILE *file = fopen(path, "re");
+    if (!file) return 0;
+    int got = fgets(text, size, file) != NULL;
+    fclose(file);
+    return got;
+}
+
+/* sysfs knows what a virtual machine really shares; sysconf multiplies the last level by the host's clusters on some CPUs. */
+static void find_caches(void) {
+    char level[16], type[32], size[32];
+    for (int i = 0; i < 8 && read_sysfs(i, "level", level, sizeof level); i++) {
+        if (!read_sysfs(i, "type", type, sizeof type) || !read_sysfs(i, "size", size, sizeof size)) continue;
+        char *unit;
+        size_t bytes = strtoul(size, &unit, 10) << (*unit == 'K' ? 10 : *unit == 'M' ? 20 : 0);
+        int l = atoi(level);
+        if (l >= 1 && l <= 3 && type[0] != 'I') caches[l] = bytes;
+    }
+    static const int names[4] = {0, _SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL2_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE};
+    for (int l = 1; l <= 3; l++) {
+        long bytes = caches[l] ? 0 : sysconf(names[l]);
+        if (bytes > 0) caches[l] = (size_t)bytes;
+    }
 }
 
 void leat__cpu_caches(size_t *l1d, size_t *l2, size_t *l3) {
-    *l1d = cache_size(_SC_LEVEL1_DCACHE_SIZE);
-    *l2 = cache_size(_SC_LEVEL2_CACHE_SIZE);
-    *l3 = cache_size(_SC_LEVEL3_CACHE_SIZE);
+    pthread_once(&caches_once, find_caches);
+    *l1d = caches[1];
+    *l2 = caches[2];
+    *l3 = caches[3];
 }
 
 /* ---- public ----------------------------------------------------------------------------------------------------------- */
