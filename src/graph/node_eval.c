@@ -68,9 +68,17 @@ static int allocate_outputs(leat_op_call *call, leat_arena *arena, size_t max_by
     return LEAT_OK;
 }
 
-static int eval_call(leat_op_call *call, leat_arena *arena, size_t max_bytes) {
+/* The graph, not the operator, decides how results are stored. */
+static void set_layouts(const leat_node *node, leat_op_call *call) {
+    for (int o = 0; o < call->n_out; o++)
+        if (call->out[o]) call->out[o]->flags = node->out[o]->nhwc ? LEAT_TENSOR_NHWC : 0;
+}
+
+static int eval_call(const leat_node *node, leat_op_call *call, leat_arena *arena, size_t max_bytes) {
     const leat_op *op = call->op;
-    int            status = op->infer(call);
+    set_layouts(node, call);
+    int status = op->infer(call);
+    set_layouts(node, call);
     if (status == LEAT_OK) status = allocate_outputs(call, arena, max_bytes);
     if (status == LEAT_OK && op->prepare) status = op->prepare(call);
     if (status == LEAT_OK && call->scratch_bytes) {
@@ -99,7 +107,7 @@ int leat__node_eval(const leat_node *node, leat_tensor *const *in, leat_tensor *
     leat_op_call call = {.op = node->op, .attrs = &node->attrs, .name = node->name, .opset = node->opset, .n_in = node->n_in,
                          .n_out = node->n_out, .in = ins, .out = outs, .in_const = in_const, .threads = 1,
                          .services = &services, .owner = &ws, .error = error};
-    int status = eval_call(&call, arena, max_bytes);
+    int status = eval_call(node, &call, arena, max_bytes);
     workspace_release(&ws);
     return status;
 }
