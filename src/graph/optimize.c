@@ -3,9 +3,9 @@
  *   1. widen        halves become float32 (once, before shapes are asked for)
  *   2. clean        fold, tidy, merge equal nodes, cancel transposes; shapes are inferred after the first round, because only folded
  *                   constants give them, and again while they make more to fold; repeated until nothing changes
- *   3. fuse         activations, norms, attention, then the affine arithmetic around convolutions, convolutions, matrix products;
+ *   3. fuse         activations, norms, the affine arithmetic around convolutions, convolutions, matrix products, attention;
  *                   repeated, since one fusion uncovers the next
- *   4. block        inverted residuals of fused convolutions
+ *   4. block        inverted residuals of fused convolutions, transposes that layout will make free
  *   5. layout       last, because every other pass reasons in logical order
  *
  * Inner graphs (If, Loop, Scan bodies) go through 2 and 3 like the main one; layout is for the main graph only.
@@ -53,8 +53,8 @@ static int clean(leat_pass *pass) {
 }
 
 static int fuse(leat_pass *pass) {
-    static const pass_fn list[] = {leat__pass_act,  leat__pass_norm,   leat__pass_shuffle, leat__pass_affine,
-                                   leat__pass_conv, leat__pass_matmul, leat__pass_tidy,    leat__pass_cse,    NULL};
+    static const pass_fn list[] = {leat__pass_act,  leat__pass_norm,   leat__pass_shuffle,   leat__pass_affine, leat__pass_conv,
+                                   leat__pass_matmul, leat__pass_attention, leat__pass_tidy, leat__pass_cse,    NULL};
     int                  status = LEAT_OK;
     for (int round = 0; round < MAX_ROUNDS && status == LEAT_OK; round++) {
         status = run_round(pass, list);

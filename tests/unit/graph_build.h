@@ -17,6 +17,7 @@
 
 #include "base/rng.h"
 #include "cpu/cpu.h"
+#include "graph/dump.h"
 #include "graph/node_eval.h"
 #include "graph/optimize.h"
 #include "graph/pass.h"
