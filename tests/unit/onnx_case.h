@@ -18,7 +18,7 @@ static inline void case_open(onnx_case *c, pb *model) {
     memset(c, 0, sizeof *c);
     leat__arena_init(&c->arena, LEAT_MEMORY_GRAPH);
     c->data = malloc(model->n ? model->n : 1);
-    memcpy(c->data, model->data, model->n);
+    if (model->n) memcpy(c->data, model->data, model->n);
     c->status = leat__onnx_import(c->data, model->n, NULL, 0, (uint64_t)1 << 20, &c->arena, &c->model, &c->error);
     pb_free(model);
 }
