@@ -117,7 +117,8 @@ static int read_loop(leat_exec *exec, leat_step *step, loop *l) {
     const leat_tensor *trips = leat__op_in(&step->call, 0), *condition = leat__op_in(&step->call, 1);
     l->body = block_named(step, "body");
     l->n_carried = step->call.n_in > 2 ? step->call.n_in - 2 : 0;
-    if (!l->body || l->body->graph->n_inputs != l->n_carried + 2 || l->body->graph->n_outputs < l->n_carried + 1)
+    if (!l->body || l->body->graph->n_inputs != l->n_carried + 2 || l->body->graph->n_outputs < l->n_carried + 1 ||
+        step->call.n_out > l->body->graph->n_outputs - 1)
         return fail_node(exec, step, LEAT_EFORMAT, "the body's inputs or outputs do not match");
     l->n_scan = l->body->graph->n_outputs - 1 - l->n_carried;
     if (trips && leat_tensor_count(trips) != 1) return fail_node(exec, step, LEAT_ESHAPE, "the trip count must be one number");
@@ -209,7 +210,7 @@ static int read_scan(leat_exec *exec, leat_step *step, scan *s) {
     s->n_seq = (int)leat__attr_int(&step->node->attrs, "num_scan_inputs", 0);
     s->n_state = step->call.n_in - s->n_seq;
     if (!s->body || s->n_seq < 1 || s->n_state < 0 || s->body->graph->n_inputs != step->call.n_in ||
-        s->body->graph->n_outputs < s->n_state)
+        s->body->graph->n_outputs < s->n_state || step->call.n_out > s->body->graph->n_outputs)
         return fail_node(exec, step, LEAT_EFORMAT, "the body's inputs or outputs do not match");
     s->n_out = s->body->graph->n_outputs - s->n_state;
     for (int i = 0; i < step->call.n_in; i++)
