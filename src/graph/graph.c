@@ -91,12 +91,14 @@ leat_attr *leat__node_attr_add(leat_node *node, const char *name, leat_attr_type
         if (strcmp(node->attrs.list[i].name, name) == 0) slot = &node->attrs.list[i];
     if (!slot) {
         leat_attr *list = leat__arena_calloc(arena, (size_t)node->attrs.n + 1, sizeof *list);
+        node->graph->failed |= !list;
         if (!list) return NULL;
         if (node->attrs.n) memcpy(list, node->attrs.list, (size_t)node->attrs.n * sizeof *list);
         node->attrs.list = list;
         slot = &list[node->attrs.n++];
     }
     *slot = (leat_attr){.name = leat__arena_strndup(arena, name, strlen(name)), .type = type};
+    node->graph->failed |= !slot->name;
     return slot->name ? slot : NULL;
 }
 
@@ -115,6 +117,7 @@ void leat__node_attr_set_string(leat_node *node, const char *name, const char *v
     if (!attr) return;
     attr->s_len = strlen(value);
     attr->s = leat__arena_strndup(node->graph->arena, value, attr->s_len);
+    node->graph->failed |= !attr->s;
 }
 
 int leat__node_attr_set_ints(leat_node *node, const char *name, const int64_t *values, int n) {

@@ -55,6 +55,7 @@ struct leat_graph {
     leat_value **inputs, **outputs;  /* inputs without initializers */
     int          n_inputs, n_outputs;
     int          opset;              /* ai.onnx */
+    uint8_t      failed;             /* an attribute could not be stored for lack of memory: sticky, so that setters need no check */
 };
 
 /* ---- building and editing; NULL / LEAT_ENOMEM when out of memory -------------------------------------------------------- */

@@ -41,8 +41,10 @@ static int run_round(leat_pass *pass, const pass_fn *list) {
     return run_passes(pass, pass->root, list);
 }
 
-static int clean(leat_pass *pass) {
-    static const pass_fn list[] = {leat__pass_fold, leat__pass_tidy, leat__pass_cse, leat__pass_transpose, NULL};
+static int clean(leat_pass *pass, uint32_t flags) {
+    static const pass_fn all[] = {leat__pass_fold, leat__pass_tidy, leat__pass_cse, leat__pass_transpose, NULL};
+    static const pass_fn needed[] = {leat__pass_fold, leat__pass_tidy, NULL};
+    const pass_fn       *list = flags & LEAT_MODEL_NO_FUSION ? needed : all;
     int                  status = run_round(pass, list);
     for (int round = 0; round < MAX_ROUNDS && status == LEAT_OK; round++) {
         status = leat__graph_infer(pass->root, pass->error);
@@ -78,7 +80,7 @@ int leat__graph_optimize(leat_graph *graph, uint32_t flags, leat_error *error) {
     leat_pass pass = {.root = graph, .graph = graph, .error = error};
     leat__graph_index(graph);
     int status = leat__pass_widen(&pass);
-    if (status == LEAT_OK) status = clean(&pass);
+    if (status == LEAT_OK) status = clean(&pass, flags);
     if (status == LEAT_OK && !(flags & LEAT_MODEL_NO_FUSION)) {
         status = fuse(&pass);
         if (status == LEAT_OK) status = arrange(&pass);

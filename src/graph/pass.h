@@ -16,6 +16,7 @@ typedef struct leat_pass {
     leat_graph *root;    /* the model's main graph */
     leat_graph *graph;   /* the one that is being rewritten: root or an inner graph */
     int         changed; /* rewrites since it was last cleared */
+    size_t      fold_budget; /* bytes that folding may still make; 0 = not yet known */
     leat_error *error;
 } leat_pass;
 

@@ -112,7 +112,7 @@ static int read_weights(weights *k, const leat_node *conv) {
     int plain = leat__is(conv, "Conv");
     if ((!plain && !leat__is(conv, "ConvTranspose")) || !leat__in(conv, 1) || !conv->in[1]->constant) return 0;
     *k = (weights){.w = conv->in[1]->constant, .transposed = !plain, .group = leat__attr_int(&conv->attrs, "group", 1)};
-    if (k->w->dtype != LEAT_DTYPE_F32 || k->w->rank < 3 || k->group < 1 || !k->w->data) return 0;
+    if (k->w->dtype != LEAT_DTYPE_F32 || k->w->rank < 3 || k->group < 1 || k->group > k->w->dims[0] || !k->w->data) return 0;
     int64_t per_pair = 1;
     for (int i = 2; i < k->w->rank; i++) per_pair *= k->w->dims[i];
     k->inner = per_pair;
@@ -281,8 +281,9 @@ static int fold_pad(leat_pass *pass, leat_node *node) {
     const int64_t *own = leat__attr_ints(&node->attrs, "pads", &n);
     if (own && n != 2 * (rank - 2)) return 0;
     for (int i = 0; i < rank - 2; i++) {
-        total[i] = pads[2 + i] + (own ? own[i] : 0);
-        total[rank - 2 + i] = pads[rank + 2 + i] + (own ? own[rank - 2 + i] : 0);
+        int64_t begin = own ? own[i] : 0, end = own ? own[rank - 2 + i] : 0;
+        if (__builtin_add_overflow(pads[2 + i], begin, &total[i])) return 0;
+        if (__builtin_add_overflow(pads[rank + 2 + i], end, &total[rank - 2 + i])) return 0;
     }
     leat__drop_attr(node, "auto_pad");
     if (leat__node_attr_set_ints(node, "pads", total, 2 * (rank - 2)) != LEAT_OK) return LEAT_ENOMEM;

@@ -15,6 +15,7 @@
 
 #define FOLD_SMALL ((size_t)4 << 20) /* results up to this many bytes are always kept */
 #define FOLD_GROWTH 4                /* larger ones may be this many times the inputs: int8 weights to float32 */
+#define FOLD_BUDGET ((size_t)64 << 20) /* all results together, beside FOLD_GROWTH times all constants of the file */
 #define MAX_PORTS 64
 
 static int exotic(leat_dtype dtype) {
@@ -66,11 +67,15 @@ static int fold_node(leat_pass *pass, leat_node *node) {
     size_t      bytes = 0;
     if (!foldable(node) || !gather_inputs(node, dims_only, in, &bytes)) return 0;
     size_t limit = bytes * FOLD_GROWTH > FOLD_SMALL ? bytes * FOLD_GROWTH : FOLD_SMALL;
-    int    status = leat__node_eval(node, in, out, node->graph->arena, limit, NULL);
+    if (limit > pass->fold_budget) limit = pass->fold_budget;
+    int status = leat__node_eval(node, in, out, node->graph->arena, limit, NULL);
     if (status == LEAT_ENOMEM) return LEAT_ENOMEM;
     if (status != LEAT_OK) return 0;
-    for (int o = 0; o < node->n_out; o++)
-        if (node->out[o] && !make_constant(node->out[o], &out[o])) return LEAT_ENOMEM;
+    for (int o = 0; o < node->n_out; o++) {
+        if (!node->out[o]) continue;
+        if (!make_constant(node->out[o], &out[o])) return LEAT_ENOMEM;
+        pass->fold_budget -= leat_tensor_bytes(&out[o]);
+    }
     leat__kill(node);
     return 1;
 }
@@ -79,7 +84,7 @@ static int fold_node(leat_pass *pass, leat_node *node) {
 static int fold_gather_of_shape(leat_pass *pass, leat_node *node) {
     leat_node *shape = leat__is(node, "Gather") ? leat__from(node, 0, "Shape") : NULL;
     int64_t    index[LEAT_MAX_RANK];
-    if (!shape || node->out[0]->is_output || shape->attrs.n || leat__attr_int(&node->attrs, "axis", 0) != 0) return 0;
+    if (!shape || !node->out[0] || node->out[0]->is_output || shape->attrs.n || leat__attr_int(&node->attrs, "axis", 0) != 0) return 0;
     leat_value *x = shape->in[0];
     int         n = leat__const_ints(leat__in(node, 1), index, LEAT_MAX_RANK);
     if (n < 0 || !x || x->rank < 0) return 0;
@@ -137,7 +142,7 @@ static int fold_if(leat_pass *pass, leat_node *node) {
     const leat_attr *attr = leat__attr(&node->attrs, condition ? "then_branch" : "else_branch");
     if (!attr || attr->type != LEAT_ATTR_GRAPH || !attr->graph || !node->out[0]) return 0;
     leat_graph *branch = attr->graph, *outer = node->graph;
-    if (branch->n_outputs < node->n_out) return 0;
+    if (branch->n_inputs || branch->n_outputs < node->n_out) return 0;
     reparent(branch, outer);
     if (!adopt_values(branch, outer, node) || !adopt_nodes(branch, outer, node)) return LEAT_ENOMEM;
     for (int o = 0; o < node->n_out; o++) {
@@ -151,7 +156,18 @@ static int fold_if(leat_pass *pass, leat_node *node) {
     return 1;
 }
 
+/* A chain of operators that double their input would fill the memory of whoever opens the file. */
+static void set_budget(leat_pass *pass) {
+    size_t bytes = 0;
+    for (int i = 0; i < pass->root->n_values; i++) {
+        const leat_tensor *t = pass->root->values[i]->constant;
+        if (t && leat_tensor_bytes(t) != SIZE_MAX) bytes += leat_tensor_bytes(t);
+    }
+    pass->fold_budget = FOLD_BUDGET + FOLD_GROWTH * bytes;
+}
+
 int leat__pass_fold(leat_pass *pass) {
+    if (!pass->fold_budget) set_budget(pass);
     int status = leat__pass_each(pass, fold_node);
     if (status == LEAT_OK) status = leat__pass_each(pass, fold_gather_of_shape);
     return status == LEAT_OK ? leat__pass_each(pass, fold_if) : status;

@@ -99,7 +99,10 @@ static int heads(leat_pass *pass, leat_node *node) {
     leat_value *x = reshape->in[0], *y = reshape->out[0];
     int64_t     shape[5] = {0, x->dims[2], x->dims[3], y->dims[1], y->dims[2]}, order[5];
     if ((shape[1] < 0 && shape[2] < 0) || !made_by_conv(x)) return 0;
-    for (int i = 0; i < 5; i++) order[i] = moved[perm[i]];
+    for (int i = 0; i < 5; i++) {
+        if (perm[i] < 0 || perm[i] >= 5) return 0;
+        order[i] = moved[perm[i]];
+    }
     leat_value *last = insert_transpose(reshape, x, to_last, 4);
     if (!last || become_reshape(reshape, last, shape, 5) < 0) return LEAT_ENOMEM;
     leat_value old = *y;

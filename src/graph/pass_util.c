@@ -18,6 +18,7 @@ int leat__pass_each(leat_pass *pass, leat_rewrite fn) {
         if (node->dead) continue;
         int before = graph->n_nodes;
         int result = fn(pass, node);
+        if (graph->failed) result = LEAT_ENOMEM;
         if (result < 0) return leat__fail(pass->error, result, "graph '%s': out of memory while optimising", graph->name);
         pass->changed += result;
         i += graph->n_nodes - before; /* nodes put in front of the anchor have shifted it */

@@ -30,6 +30,35 @@ static void known_dims_of_a_partly_unknown_shape_fold(void **state) {
     assert_int_equal(gb_count(g, "", "Shape") + gb_count(g, "", "Gather") + gb_count(g, "", "Concat"), 0);
 }
 
+static leat_graph *branch(gb *g, leat_value *x, const char *op_type) {
+    leat_graph *inner = leat__arena_calloc(&g->arena, 1, sizeof *inner);
+    inner->arena = &g->arena;
+    inner->parent = &g->graph;
+    inner->name = op_type;
+    leat_node *node = leat__graph_node(inner, -1, "", op_type, g->opset, 1, 1);
+    node->in[0] = x;
+    node->out[0] = leat__graph_value(inner, "y");
+    inner->outputs = leat__arena_calloc(&g->arena, 1, sizeof *inner->outputs);
+    inner->outputs[inner->n_outputs++] = node->out[0];
+    return inner;
+}
+
+static void a_decided_condition_leaves_one_branch(void **state) {
+    gb *g = *state;
+    leat_value *x = gb_input(g, 1, 4), *condition = leat__graph_constant(&g->graph, LEAT_DTYPE_BOOL, 0, (int64_t[]){0});
+    *(uint8_t *)condition->constant->data = 1;
+    leat_value *y = gb_op(g, "If", 1, condition);
+    leat__node_attr_add(y->producer, "then_branch", LEAT_ATTR_GRAPH)->graph = branch(g, x, "Exp");
+    leat__node_attr_add(y->producer, "else_branch", LEAT_ATTR_GRAPH)->graph = branch(g, x, "Neg");
+    gb_output(g, y);
+    leat_error error = {0};
+    assert_int_equal(leat__graph_optimize(&g->graph, 0, &error), LEAT_OK);
+    assert_int_equal(g->graph.n_nodes, 1);
+    assert_int_equal(gb_count(g, "", "Exp"), 1);
+    assert_ptr_equal(g->graph.nodes[0]->out[0], y);
+    assert_int_equal(gb_run(g, g->after), 4);
+}
+
 /* ---- tidy ---------------------------------------------------------------------------------------------------------------- */
 
 static void what_computes_nothing_goes(void **state) {
@@ -68,7 +97,7 @@ static void equal_nodes_become_one(void **state) {
     leat_value *b = gb_op(g, "Exp", 1, gb_op(g, "Mul", 2, x, gb_scalar(g, 0.5)));
     leat_value *c = gb_op(g, "Exp", 1, gb_op(g, "Mul", 2, x, gb_scalar(g, 0.25)));
     gb_output(g, gb_op(g, "Add", 2, gb_op(g, "Add", 2, a, b), c));
-    gb_optimise(g, LEAT_MODEL_NO_FUSION);
+    gb_optimise(g, 0);
     assert_int_equal(gb_count(g, "", "Exp"), 2);
     assert_int_equal(gb_count(g, "", "Mul"), 2);
 }
@@ -79,7 +108,7 @@ static void nodes_of_different_attributes_stay_two(void **state) {
     leat__node_attr_set_float(a->producer, "alpha", 0.1f);
     leat__node_attr_set_float(b->producer, "alpha", 0.2f);
     gb_output(g, gb_op(g, "Add", 2, a, b));
-    gb_optimise(g, LEAT_MODEL_NO_FUSION);
+    gb_optimise(g, 0);
     assert_int_equal(gb_count(g, "", "LeakyRelu"), 2);
 }
 
@@ -95,7 +124,7 @@ static void transposes_cancel(void **state) {
     gb *g = *state;
     leat_value *x = gb_input(g, 3, 2, 3, 4);
     gb_output(g, gb_op(g, "Exp", 1, transpose(g, transpose(g, x, 1, 2, 0), 2, 0, 1)));
-    gb_optimise(g, LEAT_MODEL_NO_FUSION);
+    gb_optimise(g, 0);
     assert_int_equal(g->graph.n_nodes, 1);
 }
 
@@ -103,7 +132,7 @@ static void transposes_merge(void **state) {
     gb *g = *state;
     leat_value *x = gb_input(g, 3, 2, 3, 4);
     gb_output(g, gb_op(g, "Exp", 1, transpose(g, transpose(g, x, 1, 0, 2), 1, 2, 0)));
-    gb_optimise(g, LEAT_MODEL_NO_FUSION);
+    gb_optimise(g, 0);
     assert_int_equal(gb_count(g, "", "Transpose"), 1);
 }
 
@@ -111,7 +140,7 @@ static void a_transpose_of_ones_is_a_reshape(void **state) {
     gb *g = *state;
     leat_value *x = gb_input(g, 3, 5, 1, 4);
     gb_output(g, gb_op(g, "Exp", 1, transpose(g, x, 1, 0, 2)));
-    gb_optimise(g, LEAT_MODEL_NO_FUSION);
+    gb_optimise(g, 0);
     assert_int_equal(gb_count(g, "", "Transpose"), 0);
     assert_int_equal(gb_count(g, "", "Reshape"), 1);
 }
@@ -121,7 +150,7 @@ static void only_the_last_reshape_counts(void **state) {
     leat_value *x = gb_input(g, 3, 2, 3, 4);
     leat_value *y = gb_op(g, "Unsqueeze", 2, gb_op(g, "Flatten", 1, x), gb_ints(g, 1, 0));
     gb_output(g, gb_op(g, "Exp", 1, gb_op(g, "Reshape", 2, y, gb_ints(g, 2, 6, -1))));
-    gb_optimise(g, LEAT_MODEL_NO_FUSION);
+    gb_optimise(g, 0);
     assert_int_equal(g->graph.n_nodes, 2);
 }
 
@@ -150,6 +179,7 @@ static void halves_compute_in_float32(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         GB_TEST(constants_are_computed_at_load), GB_TEST(large_expansions_stay), GB_TEST(known_dims_of_a_partly_unknown_shape_fold),
+        GB_TEST(a_decided_condition_leaves_one_branch),
         GB_TEST(what_computes_nothing_goes), GB_TEST(an_identity_from_input_to_output_stays), GB_TEST(a_one_that_broadcasts_stays),
         GB_TEST(equal_nodes_become_one), GB_TEST(nodes_of_different_attributes_stay_two), GB_TEST(transposes_cancel),
         GB_TEST(transposes_merge), GB_TEST(a_transpose_of_ones_is_a_reshape), GB_TEST(only_the_last_reshape_counts),
