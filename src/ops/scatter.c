@@ -97,29 +97,93 @@ static int nd_infer(leat_op_call *call) {
     return leat__move_out(call, 0, x->dtype, x->rank, x->dims);
 }
 
-/* Chunk number of tuple t; the tuple has been checked. */
-static int64_t tuple_offset(const leat_tensor *indices, int64_t t, int depth, const int64_t *dims) {
+/* Index tuples that are known and name a box of chunks with regular steps, as exporters write x[:, a:b] = y: then it is one strided
+ * copy.  first and step are in elements; one step per leading axis of the indices. */
+typedef struct nd_box {
+    int64_t first, step[LEAT_MAX_RANK];
+} nd_box;
+
+/* Element offset of tuple `t`; -1 with *bad set to the value that is out of range. */
+static int64_t tuple_offset(const leat_tensor *indices, int64_t t, int depth, const int64_t *dims, const int64_t *strides,
+                            int64_t *bad) {
     int64_t offset = 0;
     for (int k = 0; k < depth; k++) {
         int64_t v = leat__move_index(indices, t * depth + k);
-        offset = offset * dims[k] + (v < 0 ? v + dims[k] : v);
+        if (v < -dims[k] || v >= dims[k]) {
+            *bad = v;
+            return -1;
+        }
+        offset += (v < 0 ? v + dims[k] : v) * strides[k];
     }
     return offset;
+}
+
+/* Does every tuple lie where first and step say?  The steps are those of the second tuple along each axis. */
+static int find_box(const leat_tensor *x, const leat_tensor *indices, nd_box *box) {
+    int lead = indices->rank - 1, depth = (int)indices->dims[lead];
+    int64_t strides[LEAT_MAX_RANK], spans[LEAT_MAX_RANK], tuples = leat__move_span(indices->dims, 0, lead), bad;
+    int64_t least = leat__move_span(x->dims, depth, x->rank);
+    leat__strides(x->dims, x->rank, strides);
+    leat__strides(indices->dims, lead, spans);
+    if (tuples < 1 || (box->first = tuple_offset(indices, 0, depth, x->dims, strides, &bad)) < 0) return 0;
+    for (int a = lead - 1; a >= 0; a--) { /* outer steps must clear the inner extent: then no place is written twice */
+        int64_t second = indices->dims[a] > 1 ? tuple_offset(indices, spans[a], depth, x->dims, strides, &bad)
+            : box->first + least;
+        box->step[a] = second - box->first;
+        if (second < 0 || box->step[a] < least) return 0;
+        least = box->step[a] * indices->dims[a];
+    }
+    for (int64_t t = 0; t < tuples; t++) {
+        int64_t want = box->first;
+        for (int a = 0; a < lead; a++) want += t / spans[a] % indices->dims[a] * box->step[a];
+        if (tuple_offset(indices, t, depth, x->dims, strides, &bad) != want) return 0;
+    }
+    return 1;
+}
+
+static int nd_prepare(leat_op_call *call) {
+    nd_box box;
+    if (!leat__op_is_const(call, 1) || !call->in[1]->data || !find_box(call->in[0], call->in[1], &box)) return LEAT_OK;
+    if (leat__combine_parse(leat__attr_string(call->attrs, "reduction", "none")) != LEAT_COMBINE_NONE) return LEAT_OK;
+    nd_box *state = leat__op_state(call, sizeof box);
+    if (!state) return LEAT_ENOMEM;
+    *state = box;
+    call->kernel = "box copy";
+    return LEAT_OK;
+}
+
+static void write_box(leat_op_call *call, const nd_box *box) {
+    const leat_tensor *indices = call->in[1], *updates = call->in[2], *y = call->out[0];
+    int64_t elem = (int64_t)leat_dtype_size(y->dtype), strides[LEAT_MAX_RANK];
+    int lead = indices->rank - 1, depth = (int)indices->dims[lead];
+    leat_copy copy = {.elem = elem};
+    if (leat_tensor_count(updates) == 0) return;
+    leat__strides(updates->dims, updates->rank, strides);
+    for (int a = 0; a < lead; a++) leat__copy_axis(&copy, indices->dims[a], strides[a] * elem, box->step[a] * elem);
+    leat__copy_axis(&copy, leat__move_span(y->dims, depth, y->rank), elem, elem);
+    leat__move_run(call, &copy, updates->data, (uint8_t *)y->data + box->first * elem);
 }
 
 static int nd_run(leat_op_call *call) {
     const leat_tensor *x = call->in[0], *indices = call->in[1], *y = call->out[0];
     int depth = (int)indices->dims[indices->rank - 1];
-    int64_t tuples = leat__move_span(indices->dims, 0, indices->rank - 1), chunk = leat__move_span(x->dims, depth, x->rank);
+    int64_t strides[LEAT_MAX_RANK], tuples = leat__move_span(indices->dims, 0, indices->rank - 1), bad = 0;
+    int64_t chunk = leat__move_span(x->dims, depth, x->rank), bytes = chunk * (int64_t)leat_dtype_size(x->dtype);
     const uint8_t *from = call->in[2]->data;
     leat_combine op = leat__combine_parse(leat__attr_string(call->attrs, "reduction", "none"));
-    for (int64_t i = 0; i < tuples * depth; i++) {
-        int64_t v = leat__move_index(indices, i), dim = x->dims[i % depth];
-        if (v < -dim || v >= dim) return bad_index(call, v, dim);
+    leat_combine_fn fn = leat__combine_of(x->dtype);
+    leat__strides(x->dims, x->rank, strides);
+    if (call->state) {
+        leat__move_view_run(call);
+        write_box(call, call->state);
+        return LEAT_OK;
     }
+    for (int64_t t = 0; t < tuples; t++)
+        if (tuple_offset(indices, t, depth, x->dims, strides, &bad) < 0)
+            return leat__op_fail(call, LEAT_EINVAL, "index %" PRId64 " is outside the data", bad);
     leat__move_view_run(call);
-    for (int64_t t = 0; t < tuples; t++, from += chunk * (int64_t)leat_dtype_size(x->dtype))
-        put(y, tuple_offset(indices, t, depth, x->dims) * chunk, from, chunk, op, leat__combine_of(x->dtype));
+    for (int64_t t = 0; t < tuples; t++, from += bytes)
+        put(y, tuple_offset(indices, t, depth, x->dims, strides, &bad), from, chunk, op, fn);
     return LEAT_OK;
 }
 
@@ -179,6 +243,6 @@ static int cache_run(leat_op_call *call) {
 const leat_op leat__ops_scatter[] = {
     {"", "Scatter", 9, 10, 3, 3, 1, 1, IN_PLACE, LEAT_OP_PLAIN, 0, elements_infer, NULL, elements_run},
     {"", "ScatterElements", 11, 0, 3, 3, 1, 1, IN_PLACE, LEAT_OP_PLAIN, 0, elements_infer, NULL, elements_run},
-    {"", "ScatterND", 11, 0, 3, 3, 1, 1, IN_PLACE, LEAT_OP_PLAIN, 0, nd_infer, NULL, nd_run},
+    {"", "ScatterND", 11, 0, 3, 3, 1, 1, IN_PLACE, LEAT_OP_PLAIN, 0, nd_infer, nd_prepare, nd_run},
     {"", "TensorScatter", 24, 0, 2, 3, 1, 1, IN_PLACE, LEAT_OP_PLAIN, 0, cache_infer, NULL, cache_run},
     {0}};

@@ -467,6 +467,31 @@ static void test_scatter(void **state) {
     expect_failure(&c, LEAT_EINVAL, "index 3");
 }
 
+/* Constant indices that form a box take the strided copy; a bent one, and a repeated one, must not.  Both ways give the same. */
+static void test_scatter_box(void **state) {
+    for (int bend = 0; bend < 4; bend++) {
+        op_case c;
+        float *want;
+        op_open(&c, "", "ScatterND", 16);
+        in_ramp(&c, 3, DIMS(3, 5, 4));
+        int64_t *index = op_in(&c, LEAT_DTYPE_I64, 3, DIMS(2, 3, 2), NULL)->data; /* rows 0 and 2, columns -4, -2 and 0 apart */
+        for (int i = 0; i < 6; i++) index[2 * i] = i / 3 * 2, index[2 * i + 1] = i % 3 * 2 - 5;
+        if (bend == 1) index[5] = 3;
+        if (bend == 2) index[2 * 3] = 0; /* the same place twice: the later update wins */
+        if (bend == 3) index[11] = 1, index[1] = -5;
+        float *update = in_ramp(&c, 3, DIMS(2, 3, 4))->data;
+        op_out(&c);
+        c.in_const[1] = bend != 3;
+        want = op_block(&c, 240);
+        for (int i = 0; i < 60; i++) want[i] = (float)i;
+        for (int i = 0; i < 6; i++) memcpy(want + (index[2 * i] * 5 + (index[2 * i + 1] + 5) % 5) * 4, update + 4 * i, 16);
+        assert_int_equal(op_run(&c), LEAT_OK);
+        assert_int_equal(c.call.state != NULL, bend == 0);
+        expect_f32(&c, 0, 3, DIMS(3, 5, 4), want);
+        op_close(&c);
+    }
+}
+
 static void test_topk(void **state) {
     op_case c;
     const float nan_value = __builtin_nanf("");
@@ -609,7 +634,8 @@ int main(void) {
         cmocka_unit_test(test_pad), cmocka_unit_test(test_pad_layouts), cmocka_unit_test(test_pad_bad),
         cmocka_unit_test(test_concat_split), cmocka_unit_test(test_transpose), cmocka_unit_test(test_layout_converters),
         cmocka_unit_test(test_channel_shuffle), cmocka_unit_test(test_depth_space), cmocka_unit_test(test_gather),
-        cmocka_unit_test(test_scatter), cmocka_unit_test(test_topk), cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_scatter), cmocka_unit_test(test_scatter_box), cmocka_unit_test(test_topk),
+            cmocka_unit_test(test_selection),
         cmocka_unit_test(test_made_tensors), cmocka_unit_test(test_hostile_sequence), cmocka_unit_test(test_rows_do_not_overlap)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
