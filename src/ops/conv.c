@@ -56,6 +56,7 @@ static int suits_padded(const leat_conv_shape *s) {
 
 static const conv_algo *choose(const leat_conv_shape *s) {
     if (is_depthwise(s)) return &leat__conv_depthwise;
+    if (leat__conv_suits_thin(s)) return &leat__conv_thin;
     if (suits_padded(s)) return &leat__conv_padded;
     int tile = leat__conv_wino_tile(s);
     if (tile) return tile == 4 ? &leat__conv_wino4 : &leat__conv_wino2;
@@ -92,7 +93,7 @@ static int prepare_weights(leat_op_call *call, conv_plan *p, size_t *total) {
     }
     pack_job job = {p, call->in[1]->data};
     const leat_conv_shape *s = &p->shape;
-    uint64_t variant = leat__f32_gemm_format() | (uint64_t)(p->algo->name[0] & 0x7f) << 8 | (uint64_t)p->variant << 16 |
+    uint64_t variant = leat__f32_gemm_format() | (uint64_t)(p->algo->name[0] & 0x7f) << 8 | (uint64_t)(p->algo->name[5] & 0x7f) << 56 | (uint64_t)p->variant << 16 |
                        (uint64_t)(s->group & 0xffff) << 24 | (uint64_t)(leat__conv_taps(s) & 0xffff) << 40;
     p->weights = leat__op_pack(call, job.w, variant, bytes, fill_pack, &job);
     return p->weights ? LEAT_OK : LEAT_ENOMEM;

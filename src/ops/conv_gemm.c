@@ -113,10 +113,9 @@ static leat_gemm padded_gemm(const conv_run *r, const conv_plan *p, const leat_c
 }
 
 static void padded_scratch(conv_plan *p, int threads) {
-    const leat_conv_shape *s = &p->shape;
     leat_gemm m = padded_gemm(NULL, p, NULL);
     p->worker_bytes = leat__f32_gemm_scratch(&m);
-    p->shared_bytes = (size_t)(s->n * leat__conv_padded_height(s) * leat__conv_padded_width(s) * s->cin) * sizeof(float);
+    p->shared_bytes = leat__conv_padded_bytes(&p->shape);
 }
 
 typedef struct pad_job {
@@ -132,11 +131,20 @@ static void pad_chunk(void *arg, int64_t index, int worker) {
         leat__conv_pad_row(job->input, i, job->r->x, job->r->x_plain, job->r->shared);
 }
 
-static void padded_run(const conv_run *r) {
+size_t leat__conv_padded_bytes(const leat_conv_shape *s) {
+    return (size_t)(s->n * leat__conv_padded_height(s) * leat__conv_padded_width(s) * s->cin) * sizeof(float);
+}
+
+leat_conv_padded leat__conv_pad_input(const conv_run *r) {
     leat_conv_padded input = padded_input(r);
     pad_job job = {r, &input, r->plan->shape.n * input.height, 1};
     job.chunks = job.rows < 4 * r->plan->threads ? job.rows : 4 * r->plan->threads;
     leat__tpool_for_n(r->call->pool, r->plan->threads, job.chunks, pad_chunk, &job);
+    return input;
+}
+
+static void padded_run(const conv_run *r) {
+    leat_conv_padded input = leat__conv_pad_input(r);
     leat_gemm m = padded_gemm(r, r->plan, &input);
     leat__f32_gemm_parallel(&m, r->call->pool, r->plan->threads, r->plan->worker_bytes, r->workers);
 }
