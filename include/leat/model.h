@@ -80,6 +80,20 @@ void leat_model_get_info(const leat_model *model, leat_model_info *info);
 /* The i-th unsupported operator as "domain.Op (opset 17) node 'name': reason"; NULL past the end.  RT-safe. */
 const char *leat_model_unsupported(const leat_model *model, int index);
 
+/* One kind of operator in the file, functions inlined, before folding and fusion.  Strings are owned by the model. */
+typedef struct leat_operator_info {
+    const char *domain; /* "ai.onnx", ... */
+    const char *op;
+    int         opset;     /* imported for the domain */
+    int         count;     /* nodes, inner graphs included */
+    int         supported; /* of them, nodes that can run */
+} leat_operator_info;
+/* Fills *info with the i-th kind, the most frequent first.  LEAT_EINVAL past the end.  Any thread, RT-safe. */
+int leat_model_operator(const leat_model *model, int index, leat_operator_info *info);
+/* Fills *tensor with the initializer or folded constant `name` of the optimised graph; data is the model's, read-only, possibly unaligned
+ * for its type.  LEAT_EINVAL when there is no such constant.  Any thread. */
+int leat_model_constant(const leat_model *model, const char *name, leat_tensor *tensor);
+
 typedef enum leat_dump_format { LEAT_DUMP_TEXT = 0, LEAT_DUMP_DOT = 1, LEAT_DUMP_JSON = 2 } leat_dump_format;
 /* Writes the optimised graph as text, Graphviz or JSON to a new string; *text: the caller takes it, leat_free().  LEAT_ENOMEM. */
 int leat_model_dump(const leat_model *model, leat_dump_format format, char **text);

@@ -24,6 +24,13 @@ int leat_tensor_load(const char *path, leat_tensor *tensor, leat_error *error);
  * for NumPy has no such type.  LEAT_EIO, LEAT_EUNSUPPORTED (strings), LEAT_EINVAL, LEAT_ENOMEM.  Any thread. */
 int leat_tensor_save_npy(const char *path, const leat_tensor *tensor, leat_error *error);
 
+/* Element `index` (row-major) as a double: any dtype but string and complex, which give NaN.  The index is not checked.  RT-safe. */
+double leat_tensor_value(const leat_tensor *tensor, int64_t index);
+
+/* Fills data by a counter generator (Philox), so that element i depends on seed, stream and i only: floats uniform in [0, 1) in steps
+ * that the type can hold, booleans and integers 0 or 1.  LEAT_EINVAL for strings and when there is no data.  RT-safe. */
+int leat_tensor_fill_random(leat_tensor *tensor, uint64_t seed, uint64_t stream);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

@@ -122,7 +122,8 @@ static int load(leat_model *model, const void *data, size_t bytes, const char *b
     if (status != LEAT_OK) return status;
     model->graph = model->onnx.graph;
     model->nodes_file = leat__graph_node_count(model->graph);
-    if (keep_declarations(model) != LEAT_OK || init_packs(model) != LEAT_OK || init_pool(model, options) != LEAT_OK)
+    if (keep_declarations(model) != LEAT_OK || leat__model_list_operators(model) != LEAT_OK || init_packs(model) != LEAT_OK ||
+        init_pool(model, options) != LEAT_OK)
         return leat__fail(error, LEAT_ENOMEM, "out of memory while opening a model");
     status = check_operators(model, options->flags, error);
     if (status != LEAT_OK || model->n_unsupported) return status;

@@ -25,7 +25,12 @@ struct leat_model {
     const char     **unsupported;
     int              n_unsupported;
     leat_value_info *inputs, *outputs; /* as declared by the file */
+    leat_operator_info *operators;     /* [n_operators] kinds of nodes of the file, the most frequent first */
+    int              n_operators;
 };
+
+/* Fills model->operators from the imported graph, before it is optimised.  LEAT_ENOMEM. */
+int leat__model_list_operators(leat_model *model);
 
 /* Number of nodes in a graph and its inner graphs. */
 int leat__graph_node_count(const leat_graph *graph);

@@ -1,0 +1,89 @@
+/* options.h - the one table of options and commands: it drives parsing, help, environment names, completion and docs/cli.md. */
+#ifndef LEAT_CLI_OPTIONS_H
+#define LEAT_CLI_OPTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum cli_kind {
+    CLI_FLAG,   /* no argument; 0 or 1 */
+    CLI_TEXT,   /* any text */
+    CLI_INT,    /* an integer within [least, most] */
+    CLI_NUMBER, /* a decimal number within [least, most] */
+    CLI_CHOICE, /* one of the words in `argument`, separated by '|' */
+    CLI_LIST    /* any text, may be given several times */
+} cli_kind;
+
+typedef enum cli_option_id {
+    OPT_BATCH, OPT_CHECK, OPT_COLOR, OPT_CONTEXTS, OPT_DOT, OPT_DUMP, OPT_DURATION, OPT_FIT, OPT_FORMAT, OPT_HELP, OPT_INPUT, OPT_ISA, OPT_JSON,
+    OPT_LABELS, OPT_MARKDOWN, OPT_MEAN, OPT_MEASURE, OPT_OUTPUT_DIR, OPT_PER_OP, OPT_PRESET, OPT_PROFILE, OPT_QUIET, OPT_RANDOM, OPT_REPS,
+    OPT_SHAPE, OPT_SIZE, OPT_STD, OPT_THREADS, OPT_TOP, OPT_WARMUP, OPT_COUNT
+} cli_option_id;
+
+/* Which commands an option belongs to: bit i = command i of cli_commands. */
+enum {
+    IN_INSPECT = 1, IN_RUN = 2, IN_BENCH = 4, IN_CLASSIFY = 8, IN_CPU = 16, IN_COMPLETION = 32, IN_VERSION = 64, IN_HELP = 128, IN_ALL = 255
+};
+
+typedef struct cli_option {
+    cli_option_id id;
+    const char   *name;     /* long, without dashes; LEAT_<NAME> in the environment */
+    char          letter;   /* 0 = none */
+    cli_kind      kind;
+    const char   *argument; /* as help shows it */
+    const char   *fallback; /* default, NULL = none */
+    double        least, most;
+    unsigned      commands;
+    const char   *help;
+} cli_option;
+
+typedef struct cli_value {
+    const char *text;    /* as given, or the default; NULL = absent */
+    double      number;  /* INT, NUMBER, FLAG; index of the word for CHOICE */
+    int         is_set;  /* by flag or environment */
+} cli_value;
+
+typedef struct cli_item {
+    cli_option_id id;
+    const char   *text;
+} cli_item;
+
+typedef struct cli_args {
+    cli_value value[OPT_COUNT];
+    cli_item *items; /* of LIST options, in order */
+    int       n_items;
+    char    **positional;
+    int       n_positional;
+} cli_args;
+
+typedef struct cli_command {
+    const char *name, *arguments, *summary, *details;
+    const char *examples[6];
+    int         least, most; /* positional arguments; most -1 = any number */
+    int (*run)(const cli_args *args);
+} cli_command;
+
+extern const cli_option  cli_options[]; /* ends with a NULL name */
+extern const cli_command cli_commands[]; /* ends with a NULL name */
+
+/* Parses what follows the command's name.  0, or exit status 2 after a message on stderr.  Free with cli_args_fini(). */
+int cli_parse(int command, int argc, char **argv, cli_args *args);
+void cli_args_fini(cli_args *args);
+/* "LEAT_OUTPUT_DIR" of "output-dir". */
+void cli_environment_name(const cli_option *option, char *name, size_t size);
+
+static inline const char *cli_text(const cli_args *args, cli_option_id id) { return args->value[id].text; }
+static inline double cli_number(const cli_args *args, cli_option_id id) { return args->value[id].number; }
+static inline int cli_int(const cli_args *args, cli_option_id id) { return (int)args->value[id].number; }
+static inline int cli_is_set(const cli_args *args, cli_option_id id) { return args->value[id].is_set; }
+
+int cli_inspect(const cli_args *args);
+int cli_run(const cli_args *args);
+int cli_bench(const cli_args *args);
+int cli_classify(const cli_args *args);
+int cli_cpu(const cli_args *args);
+int cli_completion(const cli_args *args);
+int cli_version(const cli_args *args);
+int cli_help(const cli_args *args);
+
+#endif
