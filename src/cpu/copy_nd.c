@@ -1,7 +1,8 @@
 /* copy_nd.c - strided n-dimensional copy: fold the axes, pick the inner kernel, walk the rest like an odometer.
  *
  * Inner kernels, in order of preference:
- *   run        innermost axis contiguous on both sides: memcpy of whole rows
+ *   run        innermost axis contiguous on both sides: memcpy of whole rows; rows of at most 64 bytes, which memcpy calls would
+ *              dominate, by loads and stores that overlap in the middle
  *   transpose  destination contiguous in the innermost axis, source contiguous in another one: 2-D tiles over the two
  *   fill       innermost source stride 0: one element repeated
  *   strided    one element at a time
@@ -93,11 +94,39 @@ void leat__copy_fill(void *dst, const void *value, int64_t elem, int64_t count) 
     }
 }
 
+/* Rows of `bytes` in [half, 2 * half]: first and last `half` bytes, which overlap. */
+static inline __attribute__((always_inline)) void short_rows_of(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds,
+                                                                int64_t n,
+                                                                int64_t bytes, size_t half) {
+    for (int64_t i = 0; i < n; i++) {
+        uint8_t head[32], tail[32];
+        memcpy(head, src + i * ss, half);
+        memcpy(tail, src + i * ss + bytes - half, half);
+        memcpy(dst + i * ds, head, half);
+        memcpy(dst + i * ds + bytes - half, tail, half);
+    }
+}
+
+/* n rows of `bytes` contiguous bytes, 2 to 64. */
+static void short_rows(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds, int64_t n, int64_t bytes) {
+    if (bytes >= 32) short_rows_of(src, ss, dst, ds, n, bytes, 32);
+    else if (bytes >= 16) short_rows_of(src, ss, dst, ds, n, bytes, 16);
+    else if (bytes >= 8) short_rows_of(src, ss, dst, ds, n, bytes, 8);
+    else if (bytes >= 4) short_rows_of(src, ss, dst, ds, n, bytes, 4);
+    else short_rows_of(src, ss, dst, ds, n, bytes, 2);
+}
+
 /* ---- the walk --------------------------------------------------------------------------------------------------------- */
 
-/* The axis that pairs with the innermost one in a 2-D transposition, or -1. */
-static int transpose_axis(const leat_copy *c) {
+static int has_short_rows(const leat_copy *c) {
+    int64_t bytes = c->dims[c->rank - 1] * c->elem;
+    return c->rank > 1 && is_run(c, c->rank - 1) && bytes >= 2 && bytes <= 64;
+}
+
+/* The axis that the inner kernel takes together with the innermost one, or -1. */
+static int paired_axis(const leat_copy *c) {
     int in = c->rank - 1;
+    if (is_run(c, in)) return has_short_rows(c) ? in - 1 : -1;
     if (c->dst[in] != c->elem || c->elem > 8 || c->src[in] == 0) return -1;
     for (int i = 0; i < in; i++)
         if (c->src[i] == c->elem) return i;
@@ -107,7 +136,8 @@ static int transpose_axis(const leat_copy *c) {
 /* Everything inside the odometer for one setting of the outer axes. */
 static void inner(const leat_copy *c, int pair, const uint8_t *src, uint8_t *dst) {
     int in = c->rank - 1;
-    if (is_run(c, in)) memcpy(dst, src, (size_t)(c->dims[in] * c->elem));
+    if (is_run(c, in) && pair >= 0) short_rows(src, c->src[pair], dst, c->dst[pair], c->dims[pair], c->dims[in] * c->elem);
+    else if (is_run(c, in)) memcpy(dst, src, (size_t)(c->dims[in] * c->elem));
     else if (pair >= 0) leat__transpose_of((size_t)c->elem)(src, c->src[in], dst, c->dst[pair], c->dims[in], c->dims[pair]);
     else if (c->src[in] == 0 && c->dst[in] == c->elem) leat__copy_fill(dst, src, c->elem, c->dims[in]);
     else strided(src, c->src[in], dst, c->dst[in], c->dims[in], c->elem);
@@ -121,7 +151,7 @@ void leat__copy_run(const leat_copy *c, const void *source, void *destination) {
         memcpy(dst, src, (size_t)c->elem);
         return;
     }
-    int pair = is_run(c, c->rank - 1) ? -1 : transpose_axis(c), outer[LEAT_COPY_RANK], n_outer = 0;
+    int pair = paired_axis(c), outer[LEAT_COPY_RANK], n_outer = 0;
     int64_t index[LEAT_COPY_RANK] = {0};
     for (int i = 0; i < c->rank - 1; i++)
         if (i != pair) outer[n_outer++] = i;

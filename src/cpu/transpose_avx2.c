@@ -31,6 +31,17 @@ static inline __attribute__((always_inline)) void tile_b4(const uint8_t *src, in
     }
 }
 
+static inline __attribute__((always_inline)) void tile_b4_half(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds) { /* 4x4 */
+    __m128 r0 = _mm_loadu_ps((const float *)(const void *)src), r1 = _mm_loadu_ps((const float *)(const void *)(src + ss));
+    __m128 r2 = _mm_loadu_ps((const float *)(const void *)(src + 2 * ss)),
+        r3 = _mm_loadu_ps((const float *)(const void *)(src + 3 * ss));
+    _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
+    _mm_storeu_ps((float *)(void *)dst, r0);
+    _mm_storeu_ps((float *)(void *)(dst + ds), r1);
+    _mm_storeu_ps((float *)(void *)(dst + 2 * ds), r2);
+    _mm_storeu_ps((float *)(void *)(dst + 3 * ds), r3);
+}
+
 static inline __attribute__((always_inline)) void tile_b8(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds) {
     __m256d r[4];
     for (int i = 0; i < 4; i++) r[i] = _mm256_loadu_pd((const double *)(const void *)(src + i * ss));
@@ -145,6 +156,11 @@ static inline __attribute__((always_inline)) void walk(const uint8_t *src, int64
     if (full_rows < rows) rest(src + full_rows * ss, ss, dst + full_rows * elem, ds, rows - full_rows, cols);
 }
 
+/* What the 8x8 tiles leave over. */
+static void edges_b4(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds, int64_t rows, int64_t cols) {
+    walk(src, ss, dst, ds, rows, cols, 4, 4, tile_b4_half, leat_b4_transpose_ref);
+}
+
 void leat_b1_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows,
                             int64_t cols) {
     walk(src, src_stride, dst, dst_stride, rows, cols, 1, 16, tile_b1, leat_b1_transpose_ref);
@@ -167,7 +183,7 @@ void leat_b4_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst
         leat_b4_transpose_ref(src + done * 12, src_stride, dst + done * 4, dst_stride, rows - done, cols);
         return;
     }
-    walk(src, src_stride, dst, dst_stride, rows, cols, 4, 8, tile_b4, leat_b4_transpose_ref);
+    walk(src, src_stride, dst, dst_stride, rows, cols, 4, 8, tile_b4, edges_b4);
 }
 void leat_b8_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows,
                             int64_t cols) {

@@ -48,15 +48,31 @@ static int gather_infer(leat_op_call *call) {
     return leat__move_out(call, 0, x->dtype, rank, dims);
 }
 
+/* Picks [from, to) of one outer row.  Inlined with constant `chunk` and index type for the common cases. */
+static inline __attribute__((always_inline)) void gather_row(const gather_job *job, const uint8_t *src, uint8_t *dst,
+                                                             int64_t from, int64_t to,
+                                                             int64_t chunk, int wide) {
+    const int64_t *wide_index = job->indices->data;
+    const int32_t *narrow_index = job->indices->data;
+    for (int64_t i = from; i < to; i++, dst += chunk) {
+        int64_t v = wide ? wide_index[i] : narrow_index[i];
+        memcpy(dst, src + (v < 0 ? v + job->dim : v) * chunk, (size_t)chunk);
+    }
+}
+
 static void gather_task(void *arg, int64_t index, int worker) {
     const gather_job *job = arg;
-    int64_t lo = job->total * index / job->parts, hi = job->total * (index + 1) / job->parts;
-    int64_t outer = lo / job->picks, pick = lo % job->picks;
-    for (int64_t i = lo; i < hi; i++) {
-        int64_t v = leat__move_index(job->indices, pick);
-        if (v < 0) v += job->dim;
-        copy_chunk(job->dst + i * job->chunk, job->src + (outer * job->dim + v) * job->chunk, job->chunk);
-        if (++pick == job->picks) pick = 0, outer++;
+    int64_t lo = job->total * index / job->parts, hi = job->total * (index + 1) / job->parts, row_bytes = job->dim * job->chunk;
+    int wide = job->indices->dtype == LEAT_DTYPE_I64;
+    while (lo < hi) {
+        int64_t outer = lo / job->picks, from = lo % job->picks, to = from + (hi - lo) < job->picks ? from + (hi - lo)
+            : job->picks;
+        const uint8_t *src = job->src + outer * row_bytes;
+        uint8_t *dst = job->dst + lo * job->chunk;
+        if (job->chunk == 4 && wide) gather_row(job, src, dst, from, to, 4, 1);
+        else if (job->chunk == 8 && wide) gather_row(job, src, dst, from, to, 8, 1);
+        else gather_row(job, src, dst, from, to, job->chunk, wide);
+        lo += to - from;
     }
 }
 
