@@ -47,27 +47,16 @@ static int run_if(leat_exec *exec, leat_step *step) {
 
 /* ---- values that go round ---------------------------------------------------------------------------------------------------- */
 
-/* Staging buffers of one Loop or Scan in flight; they live for one run of the node. */
-typedef struct staging {
-    leat_tensor *tensors;
-    size_t      *capacity;
-    int          n;
-} staging;
-
-static int staging_init(staging *s, int n) {
-    *s = (staging){.n = n};
-    s->tensors = leat__calloc((size_t)n + 1, sizeof *s->tensors, LEAT_MEMORY_ARENA);
-    s->capacity = leat__calloc((size_t)n + 1, sizeof *s->capacity, LEAT_MEMORY_ARENA);
-    return s->tensors && s->capacity ? LEAT_OK : LEAT_ENOMEM;
+/* Room for n carried values, kept with the step: only a value that grows allocates. */
+static int staging_reserve(leat_staging *s, int n) {
+    if (n <= s->n) return LEAT_OK;
+    s->tensors = leat__calloc((size_t)n, sizeof *s->tensors, LEAT_MEMORY_ARENA);
+    s->capacity = leat__calloc((size_t)n, sizeof *s->capacity, LEAT_MEMORY_ARENA);
+    s->n = s->tensors && s->capacity ? n : 0;
+    return s->n ? LEAT_OK : LEAT_ENOMEM;
 }
 
-static void staging_fini(staging *s) {
-    for (int i = 0; s->tensors && i < s->n; i++) leat__free(s->tensors[i].data);
-    leat__free(s->tensors);
-    leat__free(s->capacity);
-}
-
-static int stage(staging *s, int i, const leat_tensor *src) {
+static int stage(leat_staging *s, int i, const leat_tensor *src) {
     leat_tensor *tensor = &s->tensors[i];
     size_t       bytes = leat_tensor_bytes(src);
     void        *data = tensor->data;
@@ -106,7 +95,7 @@ static int append_scan(leat_exec *exec, leat_step *step, int o, const leat_tenso
 
 typedef struct loop {
     leat_block *body;
-    staging     carried;
+    leat_staging *carried;
     int         n_carried, n_scan;
     int64_t     trips;      /* -1 = no limit */
     int64_t     iteration;
@@ -130,7 +119,8 @@ static int read_loop(leat_exec *exec, leat_step *step, loop *l) {
     if (!trips && !condition) return fail_node(exec, step, LEAT_EUNSUPPORTED, "a loop without trip count and condition never ends");
     for (int c = 0; c < l->n_carried; c++)
         if (!step->call.in[c + 2]) return fail_node(exec, step, LEAT_EFORMAT, "a carried input is missing");
-    return staging_init(&l->carried, l->n_carried);
+    l->carried = &step->dynamic->staging;
+    return staging_reserve(l->carried, l->n_carried);
 }
 
 static int feed_loop(leat_exec *exec, loop *l) {
@@ -140,7 +130,7 @@ static int feed_loop(leat_exec *exec, loop *l) {
     int               status = leat__exec_assign(exec, body->inputs[0]->id, &number);
     if (status == LEAT_OK) status = leat__exec_assign(exec, body->inputs[1]->id, &flag);
     for (int c = 0; c < l->n_carried && status == LEAT_OK; c++)
-        status = leat__exec_assign(exec, body->inputs[c + 2]->id, &l->carried.tensors[c]);
+        status = leat__exec_assign(exec, body->inputs[c + 2]->id, &l->carried->tensors[c]);
     return status;
 }
 
@@ -151,7 +141,7 @@ static int gather_loop(leat_exec *exec, leat_step *step, loop *l) {
         return fail_node(exec, step, LEAT_ETYPE, "the body's condition must be one bool");
     l->go_on = *(const uint8_t *)condition->data;
     int status = LEAT_OK;
-    for (int c = 0; c < l->n_carried && status == LEAT_OK; c++) status = stage(&l->carried, c, tensor_of(exec, body->outputs[c + 1]));
+    for (int c = 0; c < l->n_carried && status == LEAT_OK; c++) status = stage(l->carried, c, tensor_of(exec, body->outputs[c + 1]));
     for (int s = 0; s < l->n_scan && status == LEAT_OK; s++)
         status = append_scan(exec, step, l->n_carried + s, tensor_of(exec, body->outputs[1 + l->n_carried + s]), l->iteration, 0, 0);
     return status;
@@ -177,7 +167,7 @@ static int empty_scans(leat_exec *exec, leat_step *step, const loop *l) {
 static int run_loop(leat_exec *exec, leat_step *step) {
     loop l = {0};
     int  status = read_loop(exec, step, &l);
-    for (int c = 0; c < l.n_carried && status == LEAT_OK; c++) status = stage(&l.carried, c, step->call.in[c + 2]);
+    for (int c = 0; c < l.n_carried && status == LEAT_OK; c++) status = stage(l.carried, c, step->call.in[c + 2]);
     while (status == LEAT_OK && l.go_on && (l.trips < 0 || l.iteration < l.trips)) {
         status = feed_loop(exec, &l);
         if (status == LEAT_OK) status = leat__exec_block(exec, l.body);
@@ -185,8 +175,7 @@ static int run_loop(leat_exec *exec, leat_step *step) {
         l.iteration++;
     }
     if (status == LEAT_OK && l.iteration == 0) status = empty_scans(exec, step, &l);
-    for (int c = 0; c < l.n_carried && status == LEAT_OK; c++) status = assign_output(exec, step, c, &l.carried.tensors[c]);
-    staging_fini(&l.carried);
+    for (int c = 0; c < l.n_carried && status == LEAT_OK; c++) status = assign_output(exec, step, c, &l.carried->tensors[c]);
     return status == LEAT_ENOMEM ? fail_node(exec, step, status, "out of memory") : status;
 }
 
@@ -200,7 +189,7 @@ static int64_t direction(const leat_step *step, const char *attr, int i) {
 
 typedef struct scan {
     leat_block *body;
-    staging     carried;
+    leat_staging *carried;
     int         n_state, n_seq, n_out;
     int64_t     length;
 } scan;
@@ -223,13 +212,14 @@ static int read_scan(leat_exec *exec, leat_step *step, scan *s) {
     }
     for (int i = 0; i < s->n_out; i++)
         if (direction(step, "scan_output_axes", i) != 0) return fail_node(exec, step, LEAT_EUNSUPPORTED, "only scan axis 0 is supported");
-    return staging_init(&s->carried, s->n_state);
+    s->carried = &step->dynamic->staging;
+    return staging_reserve(s->carried, s->n_state);
 }
 
 static int feed_scan(leat_exec *exec, leat_step *step, scan *s, int64_t k) {
     const leat_graph *body = s->body->graph;
     int               status = LEAT_OK;
-    for (int i = 0; i < s->n_state && status == LEAT_OK; i++) status = leat__exec_assign(exec, body->inputs[i]->id, &s->carried.tensors[i]);
+    for (int i = 0; i < s->n_state && status == LEAT_OK; i++) status = leat__exec_assign(exec, body->inputs[i]->id, &s->carried->tensors[i]);
     for (int i = 0; i < s->n_seq && status == LEAT_OK; i++) {
         const leat_tensor *seq = step->call.in[s->n_state + i];
         leat_tensor        element = {.dtype = seq->dtype, .rank = seq->rank - 1};
@@ -244,7 +234,7 @@ static int feed_scan(leat_exec *exec, leat_step *step, scan *s, int64_t k) {
 static int gather_scan(leat_exec *exec, leat_step *step, scan *s, int64_t k) {
     const leat_graph *body = s->body->graph;
     int               status = LEAT_OK;
-    for (int i = 0; i < s->n_state && status == LEAT_OK; i++) status = stage(&s->carried, i, tensor_of(exec, body->outputs[i]));
+    for (int i = 0; i < s->n_state && status == LEAT_OK; i++) status = stage(s->carried, i, tensor_of(exec, body->outputs[i]));
     for (int i = 0; i < s->n_out && status == LEAT_OK; i++)
         status = append_scan(exec, step, s->n_state + i, tensor_of(exec, body->outputs[s->n_state + i]), k, s->length,
                              direction(step, "scan_output_directions", i) != 0);
@@ -254,14 +244,13 @@ static int gather_scan(leat_exec *exec, leat_step *step, scan *s, int64_t k) {
 static int run_scan(leat_exec *exec, leat_step *step) {
     scan s = {0};
     int  status = read_scan(exec, step, &s);
-    for (int i = 0; i < s.n_state && status == LEAT_OK; i++) status = stage(&s.carried, i, step->call.in[i]);
+    for (int i = 0; i < s.n_state && status == LEAT_OK; i++) status = stage(s.carried, i, step->call.in[i]);
     for (int64_t k = 0; k < s.length && status == LEAT_OK; k++) {
         status = feed_scan(exec, step, &s, k);
         if (status == LEAT_OK) status = leat__exec_block(exec, s.body);
         if (status == LEAT_OK) status = gather_scan(exec, step, &s, k);
     }
-    for (int i = 0; i < s.n_state && status == LEAT_OK; i++) status = assign_output(exec, step, i, &s.carried.tensors[i]);
-    staging_fini(&s.carried);
+    for (int i = 0; i < s.n_state && status == LEAT_OK; i++) status = assign_output(exec, step, i, &s.carried->tensors[i]);
     return status == LEAT_ENOMEM ? fail_node(exec, step, status, "out of memory") : status;
 }
 

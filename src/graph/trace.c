@@ -331,10 +331,18 @@ int leat__trace(leat_trace *trace, leat_graph *graph, const leat_tensor *inputs,
     return status;
 }
 
+static void fini_dynamic(leat_step_dynamic *dynamic) {
+    leat_staging *staging = &dynamic->staging;
+    for (int i = 0; i < staging->n; i++) leat__free(staging->tensors[i].data);
+    leat__free(staging->tensors);
+    leat__free(staging->capacity);
+    leat__arena_fini(&dynamic->arena);
+}
+
 static void fini_block(leat_block *block) {
     for (int s = 0; s < block->n_steps; s++) {
         leat_step *step = &block->steps[s];
-        if (step->dynamic) leat__arena_fini(&step->dynamic->arena);
+        if (step->dynamic) fini_dynamic(step->dynamic);
         for (int b = 0; b < step->n_blocks; b++) fini_block(step->blocks[b]);
     }
 }

@@ -21,11 +21,19 @@ typedef enum leat_known { LEAT_KNOWN_NOTHING, LEAT_KNOWN_DIMS, LEAT_KNOWN_DATA }
 typedef struct leat_block leat_block;
 typedef struct leat_trace leat_trace;
 
+/* Values on their way round a Loop or Scan: buffers that grow and are kept. */
+typedef struct leat_staging {
+    leat_tensor *tensors;
+    size_t      *capacity;
+    int          n;
+} leat_staging;
+
 /* What a dynamic step remembers between runs, so that equal shapes cost no second infer and prepare. */
 typedef struct leat_step_dynamic {
     leat_arena arena;       /* state made by prepare */
     int64_t   *in_dims;     /* [n_in][1 + LEAT_MAX_RANK]: rank, dims of the last prepare */
     int        prepared;
+    leat_staging staging;
 } leat_step_dynamic;
 
 typedef struct leat_step {
