@@ -8,6 +8,9 @@
  *   window_i16: y[j] = init[j] + sum over p < positions of x[offset[p] + j] * w[p][j]     (depthwise), j < c
  *              w [(positions + 1) / 2][c rounded up to LEAT_QROWS_ALIGN][2], packed by leat__qrows_pack_window()
  *              reads x up to the rounded c; y needs room for it
+ *   rows_u8s8: y[r][j] = init[j] + sum over s < segments, i < 2 * quads of clamp16(x[2i] * w[2i][j] + x[2i + 1] * w[2i + 1][j])
+ *              on bytes, zero points not taken off; pairs of products are clamped to 16 bits, as the byte multiply-add of AVX2 does
+ *              w packed by leat__qrows_pack_bytes(): panels as above, each [segments][quads][width][4]; init may not be NULL
  *   widen:     y[i] = x[i] - zero
  * Sums wrap modulo 2^32.  All variants give the same bits.  RT-safe: no allocation, no lock, no failure. */
 #ifndef LEAT_CPU_QROWS_H
@@ -23,6 +26,8 @@
 typedef struct leat_qrows_kernels {
     void (*rows_i16)(int32_t *y, int64_t ldy, const int16_t *x, int64_t ldx, int64_t rows, const int64_t *offset, int segments, int64_t pairs,
                      const int16_t *w, int64_t n, const int32_t *init);
+    void (*rows_u8s8)(int32_t *y, int64_t ldy, const uint8_t *x, int64_t ldx, int64_t rows, const int64_t *offset, int segments, int64_t quads,
+                      const int8_t *w, int64_t n, const int32_t *init);
     void (*window_i16)(int32_t *y, const int16_t *x, const int64_t *offset, int positions, const int16_t *w, int64_t c, const int32_t *init);
     void (*widen_u8)(int16_t *y, const uint8_t *x, int64_t n, int32_t zero);
     void (*widen_i8)(int16_t *y, const int8_t *x, int64_t n, int32_t zero);
@@ -48,6 +53,8 @@ typedef struct leat_qrows_source {
 
 /* Elements of a packed matrix: segments * 2 * ceil(k / 2) * leat__qrows_round(n). */
 void leat__qrows_pack(int16_t *to, const leat_qrows_source *w, int segments, int64_t k, int64_t n);
+/* int8 without zero points for rows_u8s8; elements: segments * 4 * ceil(k / 4) * leat__qrows_round(n). */
+void leat__qrows_pack_bytes(int8_t *to, const leat_qrows_source *w, int segments, int64_t k, int64_t n);
 /* For window_i16: positions are segments, k is 1, columns are channels.  Elements: 2 * ceil(positions / 2) * leat__qrows_round(c). */
 void leat__qrows_pack_window(int16_t *to, const leat_qrows_source *w, int positions, int64_t c);
 

@@ -47,6 +47,46 @@ static void rows_i16_avx2(int32_t *y, int64_t ldy, const int16_t *x, int64_t ldx
     }
 }
 
+static inline __m256i quad(const uint8_t *x) {
+    int32_t v;
+    memcpy(&v, x, sizeof v);
+    return _mm256_set1_epi32(v);
+}
+
+static inline __attribute__((always_inline)) void tile_bytes(int R, int32_t *y, int64_t ldy, const uint8_t *x, int64_t ldx, const int64_t *offset,
+                                                             int segments, int64_t quads, const int8_t *w, int64_t width, const int32_t *init) {
+    __m256i acc[4][2], ones = _mm256_set1_epi16(1);
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int v = 0; v < 2; v++) acc[r][v] = _mm256_loadu_si256((const __m256i *)(init + 8 * v));
+    for (int s = 0; s < segments; s++) {
+        const uint8_t *from = x + offset[s];
+        for (int64_t i = 0; i < quads; i++, w += 4 * width, from += 4) {
+            __m256i b0 = _mm256_loadu_si256((const __m256i *)w), b1 = _mm256_loadu_si256((const __m256i *)(w + 32));
+            UNROLL for (int r = 0; r < R; r++) {
+                __m256i a = quad(from + r * ldx);
+                acc[r][0] = _mm256_add_epi32(acc[r][0], _mm256_madd_epi16(_mm256_maddubs_epi16(a, b0), ones));
+                acc[r][1] = _mm256_add_epi32(acc[r][1], _mm256_madd_epi16(_mm256_maddubs_epi16(a, b1), ones));
+            }
+        }
+    }
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int v = 0; v < 2; v++) _mm256_storeu_si256((__m256i *)(y + r * ldy + 8 * v), acc[r][v]);
+}
+
+static void rows_u8s8_avx2(int32_t *y, int64_t ldy, const uint8_t *x, int64_t ldx, int64_t rows, const int64_t *offset, int segments, int64_t quads,
+                           const int8_t *w, int64_t n, const int32_t *init) {
+    for (int64_t p = 0; p < n; p += LEAT_QROWS_PANEL) {
+        int64_t width = n - p < LEAT_QROWS_PANEL ? leat__qrows_round(n - p) : LEAT_QROWS_PANEL, r = 0;
+        for (; r + 4 <= rows; r += 4)
+            for (int64_t j = 0; j < width; j += 16)
+                tile_bytes(4, y + r * ldy + p + j, ldy, x + r * ldx, ldx, offset, segments, quads, w + 4 * j, width, init + p + j);
+        for (; r < rows; r++)
+            for (int64_t j = 0; j < width; j += 16)
+                tile_bytes(1, y + r * ldy + p + j, ldy, x + r * ldx, ldx, offset, segments, quads, w + 4 * j, width, init + p + j);
+        w += segments * quads * 4 * width;
+    }
+}
+
 /* Two positions at once: their channels are interleaved to pairs.  Interleaving works inside 128-bit halves, so the low result holds
  * channels 0-3 and 8-11, the high one 4-7 and 12-15; weights are brought to that order as they are loaded. */
 static void window_i16_avx2(int32_t *y, const int16_t *x, const int64_t *offset, int positions, const int16_t *w, int64_t c, const int32_t *init) {
@@ -92,5 +132,5 @@ static void widen_i8_avx2(int16_t *y, const int8_t *x, int64_t n, int32_t zero) 
 }
 
 void leat__qrows_init_avx2(leat_qrows_kernels *table) {
-    *table = (leat_qrows_kernels){rows_i16_avx2, window_i16_avx2, widen_u8_avx2, widen_i8_avx2, LEAT_ISA_AVX2};
+    *table = (leat_qrows_kernels){rows_i16_avx2, rows_u8s8_avx2, window_i16_avx2, widen_u8_avx2, widen_i8_avx2, LEAT_ISA_AVX2};
 }

@@ -3,6 +3,9 @@
 
 #define DOT(acc, a, b) _mm512_dpwssd_epi32(acc, a, b)
 #define ROWS_NAME rows_i16_avx512vnni
+#define X_TYPE int16_t
+#define W_TYPE int16_t
+#define GROUP 2
 #include "cpu/qrows_tmpl.h"
 
 void leat__qrows_init_avx512vnni(leat_qrows_kernels *table) {

@@ -171,7 +171,8 @@ static int run_max(leat_op_call *call) {
 
 static int unpool_given_shape(leat_op_call *call, const leat_tensor *x) {
     const leat_tensor *shape = call->in[2];
-    if (shape->dtype != LEAT_DTYPE_I64 || leat_tensor_count(shape) != x->rank) return leat__op_fail(call, LEAT_ESHAPE, "output_shape must be int64 [%d]", x->rank);
+    if (shape->dtype != LEAT_DTYPE_I64 || leat_tensor_count(shape) != x->rank)
+        return leat__op_fail(call, LEAT_ESHAPE, "output_shape must be int64 [%d]", x->rank);
     if (!shape->data) return LEAT_EDYNAMIC;
     for (int i = 0; i < x->rank; i++)
         if (((const int64_t *)shape->data)[i] < 0) return leat__op_fail(call, LEAT_ESHAPE, "output_shape[%d] is negative", i);
