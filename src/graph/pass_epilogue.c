@@ -14,6 +14,8 @@
 #include "graph/pass.h"
 #include "ops/fused.h"
 
+#define FEW_CHANNELS 8
+
 typedef struct activation {
     const char *name;
     float       alpha, beta, lo, hi;
@@ -112,12 +114,19 @@ static int absorb_residual(leat_node *node, leat_node *add, const char *fused_ty
     return 1;
 }
 
+/* Kernels apply an activation row by row; on rows of a few channels a transcendental one runs faster over the whole tensor. */
+static int rows_are_long_enough(const leat_node *node, const activation *act) {
+    const leat_value *w = leat__in(node, 1);
+    int               cheap = strcmp(act->name, "relu") == 0 || strcmp(act->name, "clip") == 0;
+    return cheap || strcmp(node->op_type, "Conv") != 0 || !w || w->rank < 3 || w->dims[0] >= FEW_CHANNELS;
+}
+
 int leat__absorb_epilogue(leat_node *node, const char *fused_type) {
     activation act;
     leat_node *next = leat__is_f32(node->out[0]) ? leat__only_reader(node->out[0]) : NULL;
     if (!next || !leat__op_find(LEAT_FUSED_DOMAIN, fused_type, LEAT_FUSED_OPSET)) return 0;
     if (leat__is(next, "Add") || (leat__is(next, "Sum") && next->n_in == 2)) return absorb_residual(node, next, fused_type);
-    if (has_act(node) || next->in[0] != node->out[0] || !read_act(next, &act)) return 0;
+    if (has_act(node) || next->in[0] != node->out[0] || !read_act(next, &act) || !rows_are_long_enough(node, &act)) return 0;
     if (!take_over(next, node, fused_type)) return LEAT_ENOMEM;
     write_act(next, &act);
     return 1;

@@ -195,6 +195,15 @@ static void a_value_that_others_read_is_not_absorbed(void **state) {
     assert_int_equal(gb_count(g, "", "Relu"), 1);
 }
 
+static void a_sigmoid_over_few_channels_stays(void **state) {
+    gb *g = *state;
+    leat_value *x = gb_input(g, 4, 1, 16, 6, 6);
+    gb_output(g, gb_op(g, "Sigmoid", 1, gb_conv(g, x, 3, 16, 1, 1)));
+    gb_output(g, gb_op(g, "Sigmoid", 1, gb_conv(g, x, 24, 16, 1, 1)));
+    gb_optimise(g, 0);
+    assert_int_equal(gb_count(g, "", "Sigmoid"), 1);
+}
+
 static void an_inverted_residual_is_one_node(void **state) {
     gb *g = *state;
     if (!leat__op_find("leat", "InvertedResidual", 1)) {
@@ -296,6 +305,7 @@ int main(void) {
         GB_TEST(residual_and_activation_in_both_orders), GB_TEST(two_convolutions_meet_in_the_later_one),
         GB_TEST(an_addition_that_broadcasts_stays), GB_TEST(a_residual_of_unknown_size_is_seen_by_the_probe),
         GB_TEST(a_value_that_others_read_is_not_absorbed), GB_TEST(an_inverted_residual_is_one_node),
+        GB_TEST(a_sigmoid_over_few_channels_stays),
         GB_TEST(bias_activation_and_residual_go_into_the_product), GB_TEST(gemm_takes_an_activation),
         GB_TEST(transposes_and_scale_go_into_the_product), GB_TEST(attention_is_one_node),
         GB_TEST(attention_over_packed_heads_reads_them_directly),
