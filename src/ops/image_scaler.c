@@ -1,21 +1,8 @@
-/* image_scaler.c - the experimental ImageScaler of opset 1 that old models carry: scale x + bias[channel]. */
+/* image_scaler.c - the experimental ImageScaler of opset 1 that old models carry: scale x + bias[channel], a plane at a time. */
+#include "cpu/act.h"
 #include "ops/move.h"
 
 #include <inttypes.h>
-
-static int check_real(leat_op_call *call) {
-    leat_dtype dtype = call->in[0]->dtype;
-    if (dtype == LEAT_DTYPE_F32 || dtype == LEAT_DTYPE_F64) return LEAT_OK;
-    return leat__op_fail(call, LEAT_ETYPE, "%s is not supported, only float32 and float64", leat_dtype_name(dtype));
-}
-
-static double get(const leat_tensor *t, int64_t i) {
-    return t->dtype == LEAT_DTYPE_F32 ? (double)((const float *)t->data)[i] : ((const double *)t->data)[i];
-}
-static void put(const leat_tensor *t, int64_t i, double value) {
-    if (t->dtype == LEAT_DTYPE_F32) ((float *)t->data)[i] = (float)value;
-    else ((double *)t->data)[i] = value;
-}
 
 static int scaler_infer(leat_op_call *call) {
     int n;
@@ -23,17 +10,29 @@ static int scaler_infer(leat_op_call *call) {
     if (call->in[0]->rank != 4) return leat__op_fail(call, LEAT_ESHAPE, "input must have rank 4, has %d", call->in[0]->rank);
     if (bias && n != call->in[0]->dims[1])
         return leat__op_fail(call, LEAT_ESHAPE, "bias has %d values for %" PRId64 " channels", n, call->in[0]->dims[1]);
-    int status = check_real(call);
-    return status ? status : leat__infer_same(call);
+    if (call->in[0]->dtype != LEAT_DTYPE_F32)
+        return leat__op_fail(call, LEAT_ETYPE, "input is %s, not float32", leat_dtype_name(call->in[0]->dtype));
+    return leat__infer_same(call);
+}
+
+/* One channel of one image. */
+static void plane_task(void *arg, int64_t index, int worker) {
+    const leat_op_call *call = arg;
+    const leat_tensor *x = call->in[0];
+    int n;
+    const float *bias = leat__attr_floats(call->attrs, "bias", &n);
+    int64_t plane = x->dims[2] * x->dims[3];
+    leat_act_params params;
+    leat__act_defaults(LEAT_ACT_AFFINE, &params);
+    params.alpha = leat__attr_float(call->attrs, "scale", 1);
+    params.beta = bias ? bias[index % x->dims[1]] : 0;
+    leat__act_map_f32(LEAT_ACT_AFFINE, (const float *)x->data + index * plane, (float *)call->out[0]->data + index * plane,
+                      plane, &params);
 }
 
 static int scaler_run(leat_op_call *call) {
-    const leat_tensor *x = call->in[0], *y = call->out[0];
-    int n;
-    const float *bias = leat__attr_floats(call->attrs, "bias", &n);
-    double scale = (double)leat__attr_float(call->attrs, "scale", 1);
-    int64_t plane = x->dims[2] * x->dims[3], count = leat_tensor_count(x);
-    for (int64_t i = 0; i < count; i++) put(y, i, scale * get(x, i) + (bias ? (double)bias[i / plane % x->dims[1]] : 0));
+    if (leat_tensor_count(call->in[0]) == 0) return LEAT_OK;
+    leat__tpool_for_n(call->pool, call->threads, call->in[0]->dims[0] * call->in[0]->dims[1], plane_task, call);
     return LEAT_OK;
 }
 
