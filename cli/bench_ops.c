@@ -55,7 +55,8 @@ static json_t *json_node(const leat_node_stats *node, int index, double ms, doub
     double gflops = ms > 0 ? 2e-6 * (double)node->macs / ms : 0;
     char   number[24];
     snprintf(number, sizeof number, "#%d", index); /* many files leave nodes without a name */
-    return json_pack("{s:s, s:s, s:s, s:s?, s:o, s:f, s:f, s:f, s:f, s:f}", "name", node->name[0] ? node->name : number, "op", node->op, "kernel", node->kernel, "isa",
+    const char *name = node->name[0] ? node->name : number;
+    return json_pack("{s:s, s:s, s:s, s:s?, s:o, s:f, s:f, s:f, s:f, s:f}", "name", name, "op", node->op, "kernel", node->kernel, "isa",
                      kernel_isa(node->kernel), "shape", cli_json_shape(node->output.rank, node->output.dims, NULL), "ms", ms, "percent",
                      total_ms > 0 ? 100 * ms / total_ms : 0.0, "gflops", gflops, "peak_percent", peak > 0 ? 100 * gflops / peak : 0.0, "gbytes_per_s",
                      ms > 0 ? 1e-6 * (double)node->bytes / ms : 0.0);

@@ -90,13 +90,14 @@ static const char *const reference_tail =
     "- `run`: `model`, `isa`, `threads`, `open_ms`, `prepare_ms`, `run_ms`, `outputs` (`name`, `dtype`, `shape`, `min`, `max`, `mean`, `nonfinite`,\n"
     "  `first` values, `file` when written).\n"
     "- `bench`: `machine` (as `cpu`) and `results`, one for each model: `model`, `isa`, `threads`, `contexts`, `runs`, `mean_ms`, `sd_ms`, `min_ms`,\n"
-    "  `p50_ms`, `p90_ms`, `p95_ms`, `p99_ms`, `p999_ms`, `inferences_per_s`, `macs`, `gflops` (of all contexts), `peak_gflops`, `peak_percent`, `peak_rss_bytes`,\n"
-    "  `weight_bytes`, `arena_bytes` (of one context), `run_allocations`, `cpu_percent` (100 = one CPU), `open_ms`, `prepare_ms`; with `--per-op` `ops`: `name`,\n"
-    "  `op`, `kernel`, `isa`, `shape`, `ms`, `percent`, `gflops`, `peak_percent`, `gbytes_per_s`.\n"
+    "  `p50_ms`, `p90_ms`, `p95_ms`, `p99_ms`, `p999_ms`, `inferences_per_s`, `macs`, `gflops` (of all contexts), `peak_gflops`, `peak_percent`,\n"
+    "  `peak_rss_bytes`, `weight_bytes`, `arena_bytes` (of one context), `run_allocations`, `cpu_percent` (100 = one CPU), `open_ms`,\n"
+    "  `prepare_ms`; with `--per-op` `ops`: `name`, `op`, `kernel`, `isa`, `shape`, `ms`, `percent`, `gflops`, `peak_percent`, `gbytes_per_s`.\n"
     "- `classify`: `image`, `top` (`class`, `label` or null, `prob`), `preprocess_ms`, `infer_ms` (the run over the images in it), `postprocess_ms`; an image\n"
     "  that cannot be read gives `image` and `error`, and the exit status is 1.\n"
     "- `cpu`: `cpu_name`, `cpus`, `isa_supported`, `isa_selected`, `l1d_kib`, `l2_kib`, `l3_kib` and, when measured, `threads_nt`, `fma_gflops_1t`,\n"
-    "  `fma_gflops_nt`, `int8_gops_1t`, `int8_gops_nt`, `read_gbps_1t`, `read_gbps_nt`, `copy_gbps_1t`, `copy_gbps_nt` (1t = one thread, nt = `threads_nt` threads).\n"
+    "  `fma_gflops_nt`, `int8_gops_1t`, `int8_gops_nt`, `read_gbps_1t`, `read_gbps_nt`, `copy_gbps_1t`, `copy_gbps_nt`\n"
+    "  (1t = one thread, nt = `threads_nt` threads).\n"
     "- `version`: `version`, `library`.\n";
 
 void cli_print_markdown(FILE *to) {
