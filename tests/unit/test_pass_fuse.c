@@ -147,9 +147,9 @@ static void padding_by_another_value_stays(void **state) {
 
 static void residual_and_activation_in_both_orders(void **state) {
     gb *g = *state;
-    leat_value *x = gb_input(g, 4, 1, 4, 6, 6);
-    leat_value *a = gb_op(g, "Relu", 1, gb_op(g, "Add", 2, x, gb_conv(g, x, 4, 4, 3, 1)));
-    leat_value *s = gb_conv(g, a, 4, 4, 1, 1);
+    leat_value *x = gb_input(g, 4, 1, 8, 6, 6);
+    leat_value *a = gb_op(g, "Relu", 1, gb_op(g, "Add", 2, x, gb_conv(g, x, 8, 8, 3, 1)));
+    leat_value *s = gb_conv(g, a, 8, 8, 1, 1);
     gb_output(g, gb_op(g, "Add", 2, gb_op(g, "Mul", 2, s, gb_op(g, "Sigmoid", 1, s)), a));
     gb_optimise(g, 0);
     assert_int_equal(gb_count(g, "leat", "Conv"), 2);
