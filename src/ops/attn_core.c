@@ -5,20 +5,21 @@
 #include <string.h>
 
 #include "cpu/gemm_f32.h"
+#include "cpu/transpose.h"
 #include "cpu/vmath.h"
 
-enum { QUERIES = 128, KEYS = 512 };
+enum { QUERIES = 256, KEYS = 512 };
 
 typedef struct attn_plan {
     const leat_attn *a;
     int64_t          queries, keys, blocks; /* of a task, of a key block, query blocks of a head */
-    size_t           packed, scores, rows, gemm, worker; /* bytes */
+    size_t           packed, turned, scores, rows, gemm, worker; /* bytes */
     char            *scratch;
 } attn_plan;
 
 /* What a worker has at hand. */
 typedef struct attn_tile {
-    float  *packed, *scores, *max, *sum, *scale;
+    float  *packed, *turned, *scores, *max, *sum, *scale;
     void   *gemm;
     int64_t b, h, q0, m; /* batch, head, first query, queries */
 } attn_tile;
@@ -56,7 +57,8 @@ static void make_plan(const leat_op_call *call, const leat_attn *a, attn_plan *p
     plan->scores = padded((size_t)(plan->queries * plan->keys) * sizeof(float));
     plan->rows = padded((size_t)plan->queries * sizeof(float));
     plan->gemm = padded(gs > gy ? gs : gy);
-    plan->worker = plan->packed + plan->scores + 3 * plan->rows + plan->gemm;
+    plan->turned = a->ks.d == 1 ? padded((size_t)(a->D * plan->keys) * sizeof(float)) : 0;
+    plan->worker = plan->packed + plan->turned + plan->scores + 3 * plan->rows + plan->gemm;
 }
 
 size_t leat__attn_scratch(const leat_op_call *call, const leat_attn *a) {
@@ -137,16 +139,24 @@ static void soften_row(const attn_plan *plan, const attn_tile *t, int64_t r, int
 
 /* ---- one key block ---------------------------------------------------------------------------------------------------- */
 
+/* The scale goes into the packed keys.  Keys that lie feature by feature are turned first: the packing then copies runs. */
+static void pack_keys(const leat_attn *a, const attn_tile *t, const float *k, int64_t n) {
+    if (a->ks.d != 1) {
+        leat__f32_gemm_pack_part(k, 1, a->D, n, 0, a->ks.d, a->ks.s, a->scale, 0, n, t->packed);
+        return;
+    }
+    leat__transpose.b4((const uint8_t *)k, a->ks.s * 4, (uint8_t *)t->turned, n * 4, n, a->D);
+    leat__f32_gemm_pack_part(t->turned, 1, a->D, n, 0, n, 1, a->scale, 0, n, t->packed);
+}
+
 static void scores_block(const attn_plan *plan, const attn_tile *t, int64_t k0, int64_t n) {
     const leat_attn *a = plan->a;
     leat_gemm g = scores_gemm(plan, t->m, n);
     const float *k = a->k + t->b * a->ks.b + t->h / (a->H / a->HK) * a->ks.h + k0 * a->ks.s;
-    leat__f32_gemm_pack(k, 1, a->D, n, 0, a->ks.d, a->ks.s, t->packed);
+    pack_keys(a, t, k, n);
     g.a = a->q + t->b * a->qs.b + t->h * a->qs.h + t->q0 * a->qs.s;
     g.b = t->packed;
     g.c = t->scores;
-    g.epilogue.act = LEAT_ACT_AFFINE;
-    g.epilogue.params.alpha = a->scale;
     leat__f32_gemm_part(&g, 0, t->m, 0, n, t->gemm);
     for (int64_t r = 0; r < t->m; r++) soften_row(plan, t, r, k0, n);
 }
@@ -201,6 +211,7 @@ static void attn_task(void *arg, int64_t index, int worker) {
     attn_tile t = {.b = head / a->H, .h = head % a->H, .q0 = index % plan->blocks * plan->queries};
     t.m = min64(plan->queries, a->S - t.q0);
     t.packed = (float *)(void *)p, p += plan->packed;
+    t.turned = (float *)(void *)p, p += plan->turned;
     t.scores = (float *)(void *)p, p += plan->scores;
     t.max = (float *)(void *)p, p += plan->rows;
     t.sum = (float *)(void *)p, p += plan->rows;
