@@ -14,31 +14,6 @@
 
 static float *data_of(const leat_tensor *t) { return t ? t->data : NULL; }
 
-/* [B, H, S, D] or, split, [B, S, H, D]. */
-static leat_attn_strides strides_of(int64_t h, int64_t s, int64_t d, int split) {
-    if (split) return (leat_attn_strides){s * h * d, d, h * d, 1};
-    return (leat_attn_strides){h * s * d, s * d, d, 1};
-}
-
-static int set_mask(leat_op_call *call, leat_attn *a, const leat_tensor *mask, int shorter) {
-    int64_t full[4] = {a->B, a->H, a->S, a->T}, strides[LEAT_MAX_RANK], *to[4] = {&a->mask_b, &a->mask_h, &a->mask_s, &a->mask_t};
-    a->mask_keys = a->T;
-    if (!mask) return LEAT_OK;
-    if (mask->rank > 4) return leat__op_fail(call, LEAT_ESHAPE, "mask has rank %d, at most 4 expected", mask->rank);
-    leat__strides(mask->dims, mask->rank, strides);
-    for (int i = 0; i < mask->rank; i++) {
-        int axis = 4 - mask->rank + i;
-        int64_t dim = mask->dims[i];
-        if (axis == 3 && shorter && dim < a->T) a->mask_keys = dim; /* the rest is masked */
-        else if (dim != 1 && dim != full[axis]) return leat__op_fail(call, LEAT_ESHAPE, "mask does not broadcast to [batch, heads, queries, keys]");
-        *to[axis] = dim == 1 ? 0 : strides[i];
-    }
-    if (mask->dtype == LEAT_DTYPE_BOOL) a->keep = mask->data;
-    else if (mask->dtype == LEAT_DTYPE_F32) a->mask = mask->data;
-    else return leat__op_fail(call, LEAT_ETYPE, "mask is %s; bool and float32 are supported", leat_dtype_name(mask->dtype));
-    return LEAT_OK;
-}
-
 static int check_inputs(leat_op_call *call, int rank_low, int rank_high) {
     for (int i = 0; i < 3; i++) {
         const leat_tensor *t = call->in[i];
@@ -66,14 +41,14 @@ static int fused_setup(leat_op_call *call, leat_attn *a) {
     if (k->dims[0] != a->B || v->dims[0] != a->B || k->dims[ksp ? 2 : 1] != a->H || v->dims[vsp ? 2 : 1] != a->H || kt != a->T || kd != a->D)
         return leat__op_fail(call, LEAT_ESHAPE, "Q, K and V do not fit each other");
     if (a->D < 1) return leat__op_fail(call, LEAT_ESHAPE, "head size is 0");
-    a->qs = strides_of(a->H, a->S, a->D, qsp);
-    a->ks = transposed ? (leat_attn_strides){a->H * a->D * a->T, a->D * a->T, 1, a->T} : strides_of(a->H, a->T, a->D, ksp);
-    a->vs = strides_of(a->H, a->T, a->DV, vsp);
-    a->ys = strides_of(a->H, a->S, a->DV, ysp);
+    a->qs = leat__attn_strides(a->H, a->S, a->D, qsp);
+    a->ks = transposed ? (leat_attn_strides){a->H * a->D * a->T, a->D * a->T, 1, a->T} : leat__attn_strides(a->H, a->T, a->D, ksp);
+    a->vs = leat__attn_strides(a->H, a->T, a->DV, vsp);
+    a->ys = leat__attn_strides(a->H, a->S, a->DV, ysp);
     a->q = q->data, a->k = k->data, a->v = v->data, a->y = call->out[0]->data;
     a->scale = leat__attr_float(call->attrs, "scale", a->D > 0 ? 1 / sqrtf((float)a->D) : 1);
     a->left = a->right = -1;
-    return set_mask(call, a, leat__op_in(call, 3), 0);
+    return leat__attn_mask(call, a, leat__op_in(call, 3), 0);
 }
 
 static int fused_infer(leat_op_call *call) {
@@ -140,8 +115,8 @@ static int onnx_shape(leat_op_call *call, onnx_attn *o) {
 static void onnx_sources(const leat_op_call *call, onnx_attn *o) {
     leat_attn *a = &o->a;
     const leat_tensor *present_k = leat__op_out(call, 1), *present_v = leat__op_out(call, 2);
-    a->ks = strides_of(a->HK, a->T, a->D, o->flat && !o->past);
-    a->vs = strides_of(a->HK, a->T, a->DV, o->flat && !o->past);
+    a->ks = leat__attn_strides(a->HK, a->T, a->D, o->flat && !o->past);
+    a->vs = leat__attn_strides(a->HK, a->T, a->DV, o->flat && !o->past);
     a->k = call->in[1]->data;
     a->v = call->in[2]->data;
     if (!o->past) return;
@@ -157,12 +132,12 @@ static int onnx_setup(leat_op_call *call, onnx_attn *o) {
     memset(o, 0, sizeof *o);
     int status = check_inputs(call, 3, 4);
     if (!status) status = onnx_shape(call, o);
-    if (!status) status = set_mask(call, a, leat__op_in(call, 3), 1);
+    if (!status) status = leat__attn_mask(call, a, leat__op_in(call, 3), 1);
     if (status) return status;
     if (lengths && (lengths->dtype != LEAT_DTYPE_I64 || leat_tensor_count(lengths) != a->B))
         return leat__op_fail(call, LEAT_ESHAPE, "nonpad_kv_seqlen must be int64 [batch]");
-    a->qs = strides_of(a->H, a->S, a->D, o->flat);
-    a->ys = strides_of(a->H, a->S, a->DV, o->flat);
+    a->qs = leat__attn_strides(a->H, a->S, a->D, o->flat);
+    a->ys = leat__attn_strides(a->H, a->S, a->DV, o->flat);
     a->q = call->in[0]->data;
     a->y = call->out[0]->data;
     onnx_sources(call, o);
@@ -202,17 +177,9 @@ static int onnx_prepare(leat_op_call *call) {
     return LEAT_OK;
 }
 
-/* to [B, HK, T, D] = past [B, HK, P, D] then fresh [B, HK, F, D] or [B, F, HK * D]. */
 static void append(float *to, const leat_tensor *past, const leat_tensor *fresh, const onnx_attn *o, int64_t d) {
     const leat_attn *a = &o->a;
-    const float *old = data_of(past), *x = fresh->data;
-    leat_attn_strides s = strides_of(a->HK, o->fresh, d, o->flat);
-    for (int64_t i = 0; i < a->B * a->HK; i++) {
-        float *row = to + i * a->T * d;
-        if (old) memcpy(row, old + i * o->past * d, (size_t)(o->past * d) * sizeof *row);
-        for (int64_t t = 0; t < o->fresh; t++)
-            memcpy(row + (o->past + t) * d, x + i / a->HK * s.b + i % a->HK * s.h + t * s.s, (size_t)d * sizeof *row);
-    }
+    leat__attn_append(to, data_of(past), o->past, fresh->data, leat__attn_strides(a->HK, o->fresh, d, o->flat), o->fresh, a->HK, a->B, d);
 }
 
 static int onnx_run(leat_op_call *call) {

@@ -67,6 +67,40 @@ size_t leat__attn_scratch(const leat_op_call *call, const leat_attn *a) {
     return plan.worker * (size_t)(call->threads > 1 ? call->threads : 1);
 }
 
+leat_attn_strides leat__attn_strides(int64_t h, int64_t s, int64_t d, int split) {
+    if (split) return (leat_attn_strides){s * h * d, d, h * d, 1};
+    return (leat_attn_strides){h * s * d, s * d, d, 1};
+}
+
+void leat__attn_append(float *to, const float *old, int64_t past, const float *x, leat_attn_strides xs, int64_t fresh, int64_t heads, int64_t batch, int64_t d) {
+    for (int64_t i = 0; i < batch * heads; i++) {
+        float *row = to + i * (past + fresh) * d;
+        if (old) memcpy(row, old + i * past * d, (size_t)(past * d) * sizeof *row);
+        for (int64_t t = 0; t < fresh; t++) memcpy(row + (past + t) * d, x + i / heads * xs.b + i % heads * xs.h + t * xs.s, (size_t)d * sizeof *row);
+    }
+}
+
+int leat__attn_mask(leat_op_call *call, leat_attn *a, const leat_tensor *mask, int shorter) {
+    int64_t full[4] = {a->B, a->H, a->S, a->T}, strides[LEAT_MAX_RANK];
+    leat_attn_strides to = {0, 0, 0, 0};
+    int64_t *each[4] = {&to.b, &to.h, &to.s, &to.d};
+    a->mask_keys = a->T;
+    if (!mask) return LEAT_OK;
+    if (mask->rank > 4) return leat__op_fail(call, LEAT_ESHAPE, "mask has rank %d, at most 4 expected", mask->rank);
+    leat__strides(mask->dims, mask->rank, strides);
+    for (int i = 0; i < mask->rank; i++) {
+        int axis = 4 - mask->rank + i;
+        int64_t dim = mask->dims[i];
+        if (axis == 3 && shorter && dim < a->T) a->mask_keys = dim; /* the rest is masked */
+        else if (dim != 1 && dim != full[axis]) return leat__op_fail(call, LEAT_ESHAPE, "mask does not broadcast to [batch, heads, queries, keys]");
+        *each[axis] = dim == 1 ? 0 : strides[i];
+    }
+    if (mask->dtype == LEAT_DTYPE_BOOL) a->keep = mask->data, a->keeps = to;
+    else if (mask->dtype == LEAT_DTYPE_F32) a->mask = mask->data, a->ms = to;
+    else return leat__op_fail(call, LEAT_ETYPE, "mask is %s; bool and float32 are supported", leat_dtype_name(mask->dtype));
+    return LEAT_OK;
+}
+
 /* ---- scores ---------------------------------------------------------------------------------------------------------- */
 
 /* Keys [lo, hi) that query i of batch b may see. */
@@ -87,17 +121,17 @@ static void fill_masked(float *row, int64_t from, int64_t to) {
 
 /* Mask, causality and window on the scores of query i, keys [k0, k0 + n). */
 static void mask_row(const leat_attn *a, int64_t b, int64_t h, int64_t i, int64_t k0, int64_t n, float *row) {
-    int64_t lo, hi, at = b * a->mask_b + h * a->mask_h + i * a->mask_s;
+    int64_t lo, hi;
     visible(a, b, i, &lo, &hi);
     int64_t from = min64(max64(lo - k0, 0), n), to = max64(min64(hi - k0, n), from);
-    const float *mask = a->mask ? a->mask + at + (k0 + from) * a->mask_t : NULL;
-    const uint8_t *keep = a->keep ? a->keep + at + (k0 + from) * a->mask_t : NULL;
+    const float *mask = a->mask ? a->mask + b * a->ms.b + h * a->ms.h + i * a->ms.s + (k0 + from) * a->ms.d : NULL;
+    const uint8_t *keep = a->keep ? a->keep + b * a->keeps.b + h * a->keeps.h + i * a->keeps.s + (k0 + from) * a->keeps.d : NULL;
     fill_masked(row, 0, from);
     fill_masked(row, to, n);
-    if (mask && a->mask_t == 1) leat__vmath()->vv[LEAT_VBIN_ADD](row + from, mask, row + from, to - from);
+    if (mask && a->ms.d == 1) leat__vmath()->vv[LEAT_VBIN_ADD](row + from, mask, row + from, to - from);
     else if (mask) leat__vmath()->vs[LEAT_VBIN_ADD](row + from, *mask, row + from, to - from);
     for (int64_t j = from; keep && j < to; j++)
-        if (!keep[(j - from) * a->mask_t]) row[j] = -INFINITY;
+        if (!keep[(j - from) * a->keeps.d]) row[j] = -INFINITY;
 }
 
 static void cap_row(float softcap, float *row, int64_t n) {

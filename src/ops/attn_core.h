@@ -20,7 +20,8 @@ typedef struct leat_attn {
     int64_t           B, H, HK, S, T, D, DV;    /* H query heads, HK key heads (H % HK == 0), S queries, T keys, feature sizes */
     const float      *mask;                     /* added to the scores, or NULL */
     const uint8_t    *keep;                     /* boolean mask (0 = masked), or NULL */
-    int64_t           mask_b, mask_h, mask_s, mask_t, mask_keys; /* strides, 0 = broadcast; keys from mask_keys on are masked */
+    leat_attn_strides ms, keeps;                /* of mask and keep: d = key; 0 = broadcast */
+    int64_t           mask_keys;                /* with a mask: keys from here on are masked */
     float             scale, softcap;           /* softcap 0 = none */
     int               causal;                   /* key j is seen by query i if j <= i + offset */
     int64_t           left, right;              /* window about i + offset, -1 = open */
@@ -29,6 +30,13 @@ typedef struct leat_attn {
     float            *scores;                   /* [B, H, S, T] or NULL */
     int               scores_mode;              /* 0 raw, 1 after softcap, 2 after mask, 3 after softmax */
 } leat_attn;
+
+/* [B, H, S, D] or, split, [B, S, H, D]. */
+leat_attn_strides leat__attn_strides(int64_t h, int64_t s, int64_t d, int split);
+/* to [B, HK, past + fresh, D] = old [B, HK, past, D] or NULL, then x [fresh] at strides xs. */
+void leat__attn_append(float *to, const float *old, int64_t past, const float *x, leat_attn_strides xs, int64_t fresh, int64_t heads, int64_t batch, int64_t d);
+/* Reads a mask that broadcasts to [B, H, S, T] into *attn; with `shorter` its keys may be fewer.  LEAT_ESHAPE, LEAT_ETYPE. */
+int leat__attn_mask(leat_op_call *call, leat_attn *attn, const leat_tensor *mask, int shorter);
 
 /* Scratch bytes of one run on call->threads threads. */
 size_t leat__attn_scratch(const leat_op_call *call, const leat_attn *attn);
