@@ -28,15 +28,17 @@ static size_t padded(size_t bytes) { return (bytes + LEAT_TAIL_BYTES + LEAT_ALIG
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
+static const float plain; /* stands for a left-hand side when only sizes are asked */
+
 static leat_gemm scores_gemm(const attn_plan *plan, int64_t m, int64_t n) {
     const leat_attn *a = plan->a;
-    leat_gemm g = {.m = m, .n = n, .k = a->D, .taps = 1, .a = a->q, .lda = a->qs.s, .ldc = plan->keys};
+    leat_gemm g = {.m = m, .n = n, .k = a->D, .taps = 1, .a = &plain, .lda = a->qs.s, .ldc = plan->keys};
     return g;
 }
 
 static leat_gemm output_gemm(const attn_plan *plan, int64_t m, int64_t k) {
     const leat_attn *a = plan->a;
-    leat_gemm g = {.m = m, .n = a->DV, .k = k, .taps = 1, .a = a->q, .lda = plan->keys, .ldc = a->ys.s};
+    leat_gemm g = {.m = m, .n = a->DV, .k = k, .taps = 1, .a = &plain, .lda = plan->keys, .ldc = a->ys.s};
     return g;
 }
 
