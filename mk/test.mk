@@ -10,8 +10,10 @@ test:            ## install what is missing, build, run all tests (minutes)
 	@$(MAKE) --no-print-directory -j$(JOBS) all test-programs
 	@$(MAKE) --no-print-directory test-run
 
-test-run:        # runs what is built; T=pattern picks suites by name
-	@tools/run-tests $(BUILD) $(foreach t,$(TEST_BIN) $(TEST_SH),$(if $(findstring $(T),$(t)),$(if $(filter %.sh,$(t)),./)$(t)))
+# Runs what is built; T=text picks the suites that have it in their name.
+PICKED = $(if $(T),$(foreach t,$(1),$(if $(findstring $(T),$(t)),$(t))),$(1))
+test-run:
+	@tools/run-tests $(BUILD) $(call PICKED,$(TEST_BIN)) $(addprefix ./,$(call PICKED,$(TEST_SH)))
 
 test-programs: $(TEST_BIN)
 .PHONY: test test-run test-programs
