@@ -27,14 +27,15 @@ typedef struct leat_dwconv {
 typedef void (*leat_dwconv_row_fn)(const leat_dwconv *d, const float *const *rows, int first, int count, float *y);
 
 typedef struct leat_dwconv_f32_table {
-    const char        *isa;
-    leat_dwconv_row_fn row;
+    const char *isa;
+    /* The best row function for the sizes of *d; valid for every call with the same sizes. */
+    leat_dwconv_row_fn (*choose)(const leat_dwconv *d);
 } leat_dwconv_f32_table;
 
 extern leat_dwconv_f32_table leat__dwconv_f32;
 void leat__dwconv_f32_init(leat_isa level);
-void leat_f32_dwconv_row_ref(const leat_dwconv *d, const float *const *rows, int first, int count, float *y);
-void leat_f32_dwconv_row_avx2(const leat_dwconv *d, const float *const *rows, int first, int count, float *y);
+leat_dwconv_row_fn leat__f32_dwconv_choose_ref(const leat_dwconv *d);
+leat_dwconv_row_fn leat__f32_dwconv_choose_avx2(const leat_dwconv *d);
 
 /* [channels, taps] to [taps, channels]. */
 void leat__f32_dwconv_pack(const float *w, int64_t channels, int64_t taps, float *packed);

@@ -1,78 +1,78 @@
 /* dwconv_f32_avx2.c - depthwise convolution: a tile of output pixels by eight channels, channels innermost in memory and in the loop.
  *
  * For a tile of P pixels and a kernel row of KW, the (P-1)*stride + KW input vectors are loaded once and used by all the pixels that
- * see them: 3x3 stride 1 with P = 4 makes 36 FMA from 27 loads.  Tiles that touch the left or right padding load under masks; the
- * last tile of a row is moved left to end at the row's end (the overlap is computed twice, the same).  Other kernel widths,
- * dilations and rows narrower than a tile take the pixel-by-pixel path.
+ * see them: 3x3 stride 1 with P = 8 makes 72 FMA from 39 loads.  P is chosen so that a row falls into tiles with the least overlap: the
+ * last tile of a row is moved left to end at the row's end (the overlap is computed twice, the same).  Tiles that touch the left or
+ * right padding take zeros for the columns outside.  16 and 32 channels, the blocks of the fused inverted residual, have the distance
+ * of pixels as a constant.  Other kernel widths, dilations and rows narrower than a tile take the pixel-by-pixel path.
  */
 #include "cpu/dwconv_f32.h"
 
 #include <immintrin.h>
 
 #define VEC 8
-#define MAX_COLUMNS 12
+#define MAX_COLUMNS 20
+#define MAX_KW 7
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE __m256i tail_mask(int64_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n > VEC ? VEC : (int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
-INLINE __m256 clip(const leat_dwconv *d, __m256 v) {
-    return _mm256_min_ps(_mm256_set1_ps(d->hi), _mm256_max_ps(_mm256_set1_ps(d->lo), v));
-}
+INLINE __m256 clip(__m256 v, __m256 lo, __m256 hi) { return _mm256_min_ps(hi, _mm256_max_ps(lo, v)); }
 
-/* One tile: output pixels [ow, ow + p) of which column j of the input is there if valid[j]. */
+/* One tile of output pixels; lanes of input column j that are there are set in valid[j]. */
 typedef struct dw_tile {
     const leat_dwconv  *d;
     const float *const *rows;
     int                 first, count;
     int64_t             iw; /* of column 0 */
     float              *y;
-    const int          *valid; /* [columns], NULL: all */
+    __m256i             valid[MAX_COLUMNS];
 } dw_tile;
 
-/* `part`: fewer than VEC channels are left, `mask` names them. */
-INLINE void tile_channels(const dw_tile *t, int64_t c, const int kw, const int stride, const int p, const int edge, const int part, __m256i mask) {
+INLINE __m256 load(const float *p, const int part, __m256i mask) { return part ? _mm256_maskload_ps(p, mask) : _mm256_loadu_ps(p); }
+
+/* `part`: fewer than VEC channels are left, `mask` names them.  Column j of the input meets kernel column k at output i if
+ * i * stride + k = j.  Up to five pixels, two sums each (even and odd kernel columns) hide the latency of the FMA. */
+INLINE void tile_channels(const dw_tile *t, int64_t c, int64_t channels, const int kw, const int stride, const int p, const int edge,
+                          const int part, __m256i mask) {
     const leat_dwconv *d = t->d;
-    int64_t channels = d->channels;
-    __m256 acc[8], x[MAX_COLUMNS];
-    __m256 bias = !d->bias ? _mm256_setzero_ps() : part ? _mm256_maskload_ps(d->bias + c, mask) : _mm256_loadu_ps(d->bias + c);
-    const int columns = (p - 1) * stride + kw;
+    const int columns = (p - 1) * stride + kw, sums = p <= 5 ? 2 : 1;
+    __m256 acc[2][8], w[MAX_KW], lo = _mm256_set1_ps(d->lo), hi = _mm256_set1_ps(d->hi);
+    __m256 bias = d->bias ? load(d->bias + c, part, mask) : _mm256_setzero_ps();
 #pragma GCC unroll 8
-    for (int i = 0; i < p; i++) acc[i] = bias;
+    for (int i = 0; i < p; i++) {
+        acc[0][i] = bias;
+        acc[1][i] = _mm256_setzero_ps();
+    }
     for (int r = 0; r < t->count; r++) {
-        const float *row = t->rows[r] + t->iw * channels + c;
-        const float *w = d->weights + (t->first + r) * kw * channels + c;
-#pragma GCC unroll 12
+        const float *row = t->rows[r] + t->iw * channels + c, *wr = d->weights + (t->first + r) * kw * channels + c;
+#pragma GCC unroll 8
+        for (int k = 0; k < kw; k++) w[k] = load(wr + k * channels, part, mask);
+#pragma GCC unroll 20
         for (int j = 0; j < columns; j++) {
-            if (edge && !t->valid[j]) x[j] = _mm256_setzero_ps();
-            else x[j] = part ? _mm256_maskload_ps(row + j * channels, mask) : _mm256_loadu_ps(row + j * channels);
-        }
+            __m256 x = load(row + j * channels, part || edge, edge ? part ? _mm256_and_si256(mask, t->valid[j]) : t->valid[j] : mask);
 #pragma GCC unroll 8
-        for (int k = 0; k < kw; k++) {
-            __m256 wv = part ? _mm256_maskload_ps(w + k * channels, mask) : _mm256_loadu_ps(w + k * channels);
-#pragma GCC unroll 8
-            for (int i = 0; i < p; i++) acc[i] = _mm256_fmadd_ps(x[i * stride + k], wv, acc[i]);
+            for (int k = j % stride; k < kw; k += stride) {
+                const int i = (j - k) / stride;
+                if (j >= k && i < p) acc[k % sums][i] = _mm256_fmadd_ps(x, w[k], acc[k % sums][i]);
+            }
         }
     }
 #pragma GCC unroll 8
     for (int i = 0; i < p; i++) {
-        if (part) _mm256_maskstore_ps(t->y + i * channels + c, mask, clip(d, acc[i]));
-        else _mm256_storeu_ps(t->y + i * channels + c, clip(d, acc[i]));
+        __m256 v = clip(sums == 2 ? _mm256_add_ps(acc[0][i], acc[1][i]) : acc[0][i], lo, hi);
+        if (part) _mm256_maskstore_ps(t->y + i * channels + c, mask, v);
+        else _mm256_storeu_ps(t->y + i * channels + c, v);
     }
 }
 
-INLINE void tile(const dw_tile *t, const int kw, const int stride, const int p, const int edge) {
-    int64_t c = 0, channels = t->d->channels;
-    for (; c + VEC <= channels; c += VEC) tile_channels(t, c, kw, stride, p, edge, 0, _mm256_setzero_si256());
-    if (c < channels) tile_channels(t, c, kw, stride, p, edge, 1, tail_mask(channels - c));
-}
-
-static void edge_tile(dw_tile *t, int columns, void (*fn)(const dw_tile *t)) {
-    int valid[MAX_COLUMNS];
-    for (int j = 0; j < columns; j++) valid[j] = t->iw + j >= 0 && t->iw + j < t->d->in_width;
-    t->valid = valid;
-    fn(t);
+/* `fixed`: the number of channels when it is a constant, else 0. */
+INLINE void tile(const dw_tile *t, const int kw, const int stride, const int p, const int edge, const int fixed) {
+    int64_t c = 0, channels = fixed ? fixed : t->d->channels;
+    for (; c + VEC <= channels; c += VEC) tile_channels(t, c, channels, kw, stride, p, edge, 0, _mm256_setzero_si256());
+    if (!fixed && c < channels) tile_channels(t, c, channels, kw, stride, p, edge, 1, tail_mask(channels - c));
 }
 
 /* A row in tiles of p pixels, the last one moved left. */
@@ -84,22 +84,27 @@ INLINE void row_in_tiles(dw_tile *t, float *y, const int kw, const int stride, c
         int64_t ow = done + p <= d->out_width ? done : d->out_width - p;
         t->iw = ow * stride - d->pad_w;
         t->y = y + ow * d->channels;
-        if (t->iw >= 0 && t->iw + columns <= d->in_width) inner(t);
-        else edge_tile(t, columns, edge);
+        if (t->iw >= 0 && t->iw + columns <= d->in_width) {
+            inner(t);
+            continue;
+        }
+        for (int j = 0; j < columns; j++) t->valid[j] = _mm256_set1_epi32(t->iw + j >= 0 && t->iw + j < d->in_width ? -1 : 0);
+        edge(t);
     }
 }
 
-#define ROW(kw, stride, p)                                                                                                        \
-    static void inner_##kw##s##stride##x##p(const dw_tile *t) { tile(t, kw, stride, p, 0); }                                      \
-    static void edge_##kw##s##stride##x##p(const dw_tile *t) { tile(t, kw, stride, p, 1); }                                       \
-    static void row_##kw##s##stride##x##p(dw_tile *t, float *y) {                                                                 \
-        row_in_tiles(t, y, kw, stride, p, inner_##kw##s##stride##x##p, edge_##kw##s##stride##x##p);                               \
+#define ROW(kw, st, px, ch)                                                                                                    \
+    static void inner_##kw##s##st##x##px##c##ch(const dw_tile *t) { tile(t, kw, st, px, 0, ch); }                              \
+    static void edge_##kw##s##st##x##px##c##ch(const dw_tile *t) { tile(t, kw, st, px, 1, ch); }                               \
+    static void leat_f32_dwconv_##kw##s##st##x##px##c##ch##_avx2(const leat_dwconv *d, const float *const *rows, int first, int count, \
+                                                                 float *y) {                                                   \
+        dw_tile t = {.d = d, .rows = rows, .first = first, .count = count};                                                    \
+        row_in_tiles(&t, y, kw, st, px, inner_##kw##s##st##x##px##c##ch, edge_##kw##s##st##x##px##c##ch);                      \
     }
-ROW(3, 1, 4)
-ROW(3, 2, 4)
-ROW(5, 1, 4)
-ROW(5, 2, 3)
-ROW(7, 1, 4)
+#define EACH_WIDTH(X, kw, st, ch) X(kw, st, 4, ch) X(kw, st, 5, ch) X(kw, st, 7, ch) X(kw, st, 8, ch)
+#define EACH_BLOCK(X, kw, st) EACH_WIDTH(X, kw, st, 0) EACH_WIDTH(X, kw, st, 16) EACH_WIDTH(X, kw, st, 32)
+#define EACH_KERNEL(X) EACH_BLOCK(X, 3, 1) EACH_BLOCK(X, 3, 2) EACH_BLOCK(X, 5, 1) EACH_BLOCK(X, 5, 2) EACH_WIDTH(X, 7, 1, 0)
+EACH_KERNEL(ROW)
 
 /* Any kernel: one pixel, the taps that fall inside. */
 static void pixel(const leat_dwconv *d, const float *const *rows, int first, int count, int64_t ow, float *y) {
@@ -116,18 +121,33 @@ static void pixel(const leat_dwconv *d, const float *const *rows, int first, int
                 acc = _mm256_fmadd_ps(x, _mm256_maskload_ps(w + k * channels, mask), acc);
             }
         }
-        _mm256_maskstore_ps(y + ow * channels + c, mask, clip(d, acc));
+        _mm256_maskstore_ps(y + ow * channels + c, mask, clip(acc, _mm256_set1_ps(d->lo), _mm256_set1_ps(d->hi)));
     }
 }
 
-void leat_f32_dwconv_row_avx2(const leat_dwconv *d, const float *const *rows, int first, int count, float *y) {
-    dw_tile t = {.d = d, .rows = rows, .first = first, .count = count};
-    int64_t kw = d->dilation_w == 1 && d->out_width >= 4 ? d->kernel_w : 0, s = d->stride_w;
-    if (kw == 3 && s == 1) row_3s1x4(&t, y);
-    else if (kw == 3 && s == 2) row_3s2x4(&t, y);
-    else if (kw == 5 && s == 1) row_5s1x4(&t, y);
-    else if (kw == 5 && s == 2) row_5s2x3(&t, y);
-    else if (kw == 7 && s == 1) row_7s1x4(&t, y);
-    else
-        for (int64_t ow = 0; ow < d->out_width; ow++) pixel(d, rows, first, count, ow, y);
+static void leat_f32_dwconv_any_avx2(const leat_dwconv *d, const float *const *rows, int first, int count, float *y) {
+    for (int64_t ow = 0; ow < d->out_width; ow++) pixel(d, rows, first, count, ow, y);
+}
+
+/* Pixels of a tile: the width that takes the least time for the row, counting a pixel's worth of overhead for each tile. */
+static int tile_width(int64_t out_width) {
+    static const int widths[] = {8, 7, 5, 4};
+    int best = 0;
+    int64_t least = INT64_MAX;
+    for (int i = 0; i < 4; i++) {
+        int64_t time = (out_width + widths[i] - 1) / widths[i] * (widths[i] + 1);
+        if (widths[i] > out_width || time >= least) continue;
+        least = time;
+        best = widths[i];
+    }
+    return best;
+}
+
+leat_dwconv_row_fn leat__f32_dwconv_choose_avx2(const leat_dwconv *d) {
+    int width = d->dilation_w == 1 ? tile_width(d->out_width) : 0, fixed = d->channels == 16 || d->channels == 32 ? (int)d->channels : 0;
+    if (d->kernel_w == 7) fixed = 0;
+#define PICK(kw, st, px, ch) \
+    if (d->kernel_w == kw && d->stride_w == st && width == px && fixed == ch) return leat_f32_dwconv_##kw##s##st##x##px##c##ch##_avx2;
+    EACH_KERNEL(PICK)
+    return leat_f32_dwconv_any_avx2;
 }

@@ -15,7 +15,9 @@ static float element(const leat_dwconv *d, const float *const *rows, int first, 
     return sum;
 }
 
-void leat_f32_dwconv_row_ref(const leat_dwconv *d, const float *const *rows, int first, int count, float *y) {
+static void leat_f32_dwconv_row_ref(const leat_dwconv *d, const float *const *rows, int first, int count, float *y) {
     for (int64_t ow = 0; ow < d->out_width; ow++)
         for (int64_t c = 0; c < d->channels; c++) y[ow * d->channels + c] = element(d, rows, first, count, ow, c);
 }
+
+leat_dwconv_row_fn leat__f32_dwconv_choose_ref(const leat_dwconv *d) { return leat_f32_dwconv_row_ref; }

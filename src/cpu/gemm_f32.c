@@ -75,14 +75,15 @@ void leat__f32_gemm_pack(const float *src, int64_t taps, int64_t k, int64_t n, i
     leat__f32_gemm_pack_part(src, taps, k, n, st, sk, sn, 1.0f, 0, n, packed);
 }
 
-void leat__f32_gemm_pack_tap(const float *src, int64_t taps, int64_t tap, int64_t k, int64_t n, int64_t sk, int64_t sn, float *packed) {
+void leat__f32_gemm_pack_tap(const float *src, int64_t taps, int64_t tap, int64_t k, int64_t n, int64_t k_there, int64_t n_there, int64_t sk,
+                             int64_t sn, float *packed) {
     int vec = leat__gemm_f32.vec;
     int64_t total = ceil_div(n, vec);
     for (int64_t v = 0; v < total;) {
         int width = panel_vectors(v, total) * vec;
         float *to = packed + v * vec * taps * k + tap * k * width;
         for (int64_t i = 0; i < k; i++)
-            for (int64_t j = 0; j < width; j++) *to++ = v * vec + j < n ? src[i * sk + (v * vec + j) * sn] : 0.0f;
+            for (int64_t j = 0; j < width; j++) *to++ = i < k_there && v * vec + j < n_there ? src[i * sk + (v * vec + j) * sn] : 0.0f;
         v += width / vec;
     }
 }
@@ -108,7 +109,7 @@ typedef struct block {
 static int64_t block_rows(const leat_gemm *g) { return min64(max64(g->m, 1), LEAT_GEMM_MC); }
 
 static int copies_a(const leat_gemm *g) {
-    return g->a && g->m > 1 && g->lda % ALIAS_FLOATS == 0 && g->n > 2 * leat__gemm_f32.vec;
+    return g->a && g->taps == 1 && g->m > 1 && g->lda % ALIAS_FLOATS == 0 && g->n > 2 * leat__gemm_f32.vec;
 }
 
 static int64_t depth_step(const leat_gemm *g) {
@@ -140,14 +141,15 @@ static void run_panel(const block *b, int64_t column, int nv) {
     const leat_epilogue *e = &g->epilogue;
     int width = nv * leat__gemm_f32.vec;
     int64_t tiles = ceil_div(b->count, leat__gemm_f32.mr[nv]), row = 0;
-    leat_gemm_tile t = {.row_stride = b->stride, .taps = b->taps, .k0 = b->skip, .k = b->k, .ldc = g->ldc, .ldr = e->ldr,
-                        .n = (int)min64(width, g->n - column), .first = b->first, .last = b->last};
+    leat_gemm_tile t = {.row_stride = g->a ? 0 : b->stride, .taps = b->taps, .tap_step = g->tap_step, .k0 = b->skip, .k = b->k, .ldc = g->ldc,
+                        .ldr = e->ldr, .n = (int)min64(width, g->n - column), .first = b->first, .last = b->last};
+    if (g->a) t.k0 += b->tap * g->tap_step;
     t.b = g->b + column * g->taps * g->k + (b->tap * g->k + b->k0) * width;
     t.bias = e->bias ? e->bias + column : NULL;
     clip_bounds(e, &t.lo, &t.hi);
     for (int64_t i = 0; i < tiles; i++) {
         int64_t next = (i + 1) * b->count / tiles, m = b->m + row;
-        t.rows = b->rows + b->tap * b->stride + row;
+        t.rows = b->rows + (g->a ? 0 : b->tap * b->stride) + row;
         t.c = g->c + m * g->ldc + column;
         const float *residual = e->residual ? e->residual + m * e->ldr + column : NULL;
         t.before = e->after ? NULL : residual;
@@ -203,6 +205,10 @@ static void activate(const block *b) {
     const leat_gemm *g = b->g;
     const leat_epilogue *e = &g->epilogue;
     int64_t width = min64(b->n1, g->n) - b->n0;
+    if (width == g->ldc && !(e->residual && e->after)) { /* rows lie together */
+        leat__act_f32(e->act, g->c + b->m * width, width * b->count, &e->params);
+        return;
+    }
     for (int64_t i = 0; i < b->count; i++) {
         float *c = g->c + (b->m + i) * g->ldc + b->n0;
         leat__act_f32(e->act, c, width, &e->params);

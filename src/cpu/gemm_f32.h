@@ -2,7 +2,7 @@
  *
  *   C[m][n] = act( sum_t sum_k A[m][t][k] * B[t][k][n] + bias[n] + residual[m][n] )        or, with `after`, act(..) + residual
  *
- * A      M rows.  Plain: row-major, stride lda, one tap of K floats.  Indirect: `taps` runs of K floats each, whose addresses a
+ * A      M rows.  Plain: row-major, stride lda, runs of K floats tap_step apart.  Indirect: `taps` runs of K floats each, whose addresses a
  *        callback writes (implicit im2col: a tap is a kernel position, a run the channels of one NHWC pixel, or a zero row).
  * B      [taps * K, N] packed by leat__f32_gemm_pack() for the level in use: panels of `vec` times 1, 2 or 3 columns, each
  *        panel [taps * K][columns], zero-padded in the last vector.
@@ -36,8 +36,9 @@ typedef struct leat_epilogue {
 
 /* One register tile: mr rows by one panel, over part of the depth. */
 typedef struct leat_gemm_tile {
-    const float *const *rows; /* [taps][row_stride], the first mr of each */
+    const float *const *rows; /* [taps][row_stride], the first mr of each; row_stride 0: one set of rows for all taps */
     int64_t             row_stride, taps;
+    int64_t             tap_step; /* floats from a tap's run to the next tap's where row_stride is 0 */
     int64_t             k0, k; /* each run from k0, k floats */
     const float        *b;     /* [taps * k][panel columns] */
     float              *c;
@@ -71,8 +72,8 @@ typedef void (*leat_gemm_rows_fn)(const void *arg, int64_t m, int count, const f
 
 typedef struct leat_gemm {
     int64_t           m, n, k, taps;
-    const float      *a; /* plain left-hand side, or NULL */
-    int64_t           lda;
+    const float      *a; /* plain left-hand side, or NULL: tap t of row m at a + m * lda + t * tap_step */
+    int64_t           lda, tap_step;
     leat_gemm_rows_fn rows; /* indirect left-hand side */
     const void       *rows_arg;
     const float      *b; /* packed */
@@ -88,8 +89,9 @@ void leat__f32_gemm_pack(const float *src, int64_t taps, int64_t k, int64_t n, i
 /* The same times `scale`, columns [c0, c1) only, c0 from leat__f32_gemm_column(); `packed` is the whole matrix. */
 void leat__f32_gemm_pack_part(const float *src, int64_t taps, int64_t k, int64_t n, int64_t st, int64_t sk, int64_t sn, float scale,
                               int64_t c0, int64_t c1, float *packed);
-/* Writes one tap of a B that has `taps`: element (k, n) lies at src[k * sk + n * sn]. */
-void leat__f32_gemm_pack_tap(const float *src, int64_t taps, int64_t tap, int64_t k, int64_t n, int64_t sk, int64_t sn, float *packed);
+/* Writes one tap [k, n] of a B that has `taps`: element (k, n) lies at src[k * sk + n * sn], zeros from k_there and n_there on. */
+void leat__f32_gemm_pack_tap(const float *src, int64_t taps, int64_t tap, int64_t k, int64_t n, int64_t k_there, int64_t n_there, int64_t sk,
+                             int64_t sn, float *packed);
 /* to[j][i] = from[i][j], from [rows, columns]. */
 void leat__f32_gemm_transpose(const float *from, int64_t rows, int64_t columns, float *to);
 /* The panel that begins at column `start`: its width in columns.  Element (row, column) of B lies at

@@ -68,7 +68,7 @@ INLINE void tile(const leat_gemm_tile *t, const int mr, const int nv) {
     const float *b = t->b;
     for (int64_t tap = 0; tap < t->taps; tap++) {
 #pragma GCC unroll 12
-        for (int i = 0; i < mr; i++) a[i] = t->rows[tap * t->row_stride + i] + t->k0;
+        for (int i = 0; i < mr; i++) a[i] = t->rows[tap * t->row_stride + i] + t->k0 + tap * t->tap_step;
         int64_t k = 0;
         for (; k + 2 <= t->k; k += 2, b += 2 * nv * VEC) {
             step(acc, a, k, b, mr, nv);

@@ -8,7 +8,7 @@ static float dot(const leat_gemm_tile *t, int row, int column, int columns) {
     float sum = 0;
     const float *b = t->b + column;
     for (int64_t tap = 0; tap < t->taps; tap++) {
-        const float *a = t->rows[tap * t->row_stride + row] + t->k0;
+        const float *a = t->rows[tap * t->row_stride + row] + t->k0 + tap * t->tap_step;
         for (int64_t k = 0; k < t->k; k++, b += columns) sum += a[k] * *b;
     }
     return sum;

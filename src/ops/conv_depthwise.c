@@ -17,6 +17,7 @@ static void scratch(conv_plan *p, int threads) { p->worker_bytes = p->shared_byt
 typedef struct depthwise_job {
     const conv_run *r;
     leat_dwconv     d;
+    leat_dwconv_row_fn row;
     int             separate; /* residual and activation after the kernel */
     int64_t         rows, chunks;
 } depthwise_job;
@@ -41,7 +42,7 @@ static void run_row(const depthwise_job *job, int64_t index) {
         rows[count++] = image + ih * s->in[2] * s->cin;
     }
     float *y = job->r->y + index * row;
-    leat__dwconv_f32.row(&job->d, rows, (int)first, (int)count, y);
+    job->row(&job->d, rows, (int)first, (int)count, y);
     if (job->separate) finish_row(job, y, index * row, row);
 }
 
@@ -64,6 +65,7 @@ static void run(const conv_run *r) {
                           .bias = bias ? bias->data : NULL, .lo = -INFINITY, .hi = INFINITY};
     if (!job.separate && e->act == LEAT_ACT_RELU) job.d.lo = 0;
     if (!job.separate && e->act == LEAT_ACT_CLIP) job.d.lo = e->params.lo, job.d.hi = e->params.hi;
+    job.row = leat__dwconv_f32.choose(&job.d);
     int64_t chunks = (int64_t)((double)r->call->macs / TASK_MACS), most = 8 * (int64_t)p->threads;
     chunks = p->threads == 1 || chunks < 1 ? 1 : chunks > most ? most : chunks;
     job.chunks = chunks < job.rows ? chunks : job.rows;

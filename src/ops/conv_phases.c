@@ -64,7 +64,7 @@ static void pack_phase(const leat_conv_shape *s, const int64_t *phase, const flo
             for (int64_t kw = 0; kw < s->kernel[2]; kw++) {
                 if (!in_phase(s, 0, phase[0], kd) || !in_phase(s, 1, phase[1], kh) || !in_phase(s, 2, phase[2], kw)) continue;
                 const float *src = w + (kd * s->kernel[1] + kh) * s->kernel[2] + kw;
-                leat__f32_gemm_pack_tap(src, taps, index++, cin, cout, cout * all, all, to);
+                leat__f32_gemm_pack_tap(src, taps, index++, cin, cout, cin, cout, cout * all, all, to);
             }
 }
 

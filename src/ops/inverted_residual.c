@@ -1,10 +1,10 @@
 /* inverted_residual.c - InvertedResidual of domain "leat" (contract in fused.h): 1x1 expansion, depthwise, 1x1 projection in one operator, so
  * that the wide middle never leaves the cache.  Without W1 it is a depthwise-separable convolution.
  *
- * prepare packs the three weights and chooses between tiles and stages (inverted_residual_run.c).  A tile is a strip of columns by a
- * block of rows: narrow enough that the ring of expanded rows and the depthwise result fit in L2, large enough that the products
- * have rows to reuse the weights on.  With several threads a strip is cut into segments of rows; at a cut the rows that both sides
- * need are expanded twice, and where that would cost more than HALO_LIMIT the three steps run as stages.
+ * prepare packs the weights in blocks of expanded channels and chooses between tiles and stages (inverted_residual_run.c).  A tile is a
+ * strip of columns by a block of rows: narrow enough that the ring of expanded rows and the depthwise result fit in L2, large enough
+ * that the products have rows to reuse the weights on.  With several threads a strip is cut into segments of rows; at a cut the rows
+ * that both sides need are expanded twice, and where that would cost more than HALO_LIMIT the block runs in stages.
  */
 #include "ops/inverted_residual.h"
 
@@ -17,6 +17,7 @@
 #define LEAST_ROWS 64     /* of a product, where the map has them */
 #define LEAST_STRIP 40    /* output columns: below, halo columns cost too much */
 #define DEFAULT_L2 524288
+#define STAGED_BYTES 2e6   /* a middle up to here lives in L2 and L3 well enough */
 #define HALO_LIMIT 0.06   /* of the expansion's work */
 
 static size_t align64(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
@@ -38,6 +39,13 @@ static int check_bias(leat_op_call *call, int i, int64_t n) {
     return LEAT_OK;
 }
 
+/* Blocks of 32 channels, or of 16 where that leaves fewer to padding. */
+static void choose_block(ir_plan *p, int expands) {
+    int64_t by16 = ceil_div(p->e, 16), by32 = ceil_div(p->e, 32);
+    p->eb = !expands ? max64(p->e, 1) : by16 * 16 < by32 * 32 ? 16 : 32;
+    p->blocks = max64(1, ceil_div(p->e, p->eb));
+}
+
 /* Shapes of the three steps into p->dw, c, e, co. */
 static int read_shapes(leat_op_call *call, ir_plan *p) {
     const leat_tensor *x = leat__op_in(call, IR_X), *wd = leat__op_in(call, IR_WD), *w2 = leat__op_in(call, IR_W2);
@@ -56,6 +64,7 @@ static int read_shapes(leat_op_call *call, ir_plan *p) {
     if (!status) status = check_bias(call, IR_BD, p->e);
     if (!status) status = check_bias(call, IR_B2, p->co);
     if (!status) status = leat__conv_geometry_of_group(call, &expanded, wd, p->e, &p->dw);
+    if (!status) choose_block(p, leat__op_in(call, IR_W1) != NULL);
     if (!status && p->dw.kernel[1] > LEAT_DWCONV_MAX_ROWS)
         status = leat__op_fail(call, LEAT_EUNSUPPORTED, "a depthwise kernel of %lld rows", (long long)p->dw.kernel[1]);
     return status;
@@ -78,18 +87,40 @@ static int ir_infer(leat_op_call *call) {
 /* ---- packing ------------------------------------------------------------------------------------------------------------- */
 
 typedef struct pack_job {
-    const float *w;
-    int64_t      rows, columns; /* [out, in] or [channels, taps] */
+    const ir_plan *p;
+    const float   *w;
 } pack_job;
 
-static void fill_pointwise(void *block, void *arg) {
+static int64_t block_there(const ir_plan *p, int64_t block) { return min64(p->eb, p->e - block * p->eb); }
+
+static void fill_w1(void *packed, void *arg) {
     const pack_job *j = arg;
-    leat__f32_gemm_pack(j->w, 1, j->columns, j->rows, 0, 1, j->columns, block);
+    const ir_plan *p = j->p;
+    for (int64_t b = 0; b < p->blocks; b++)
+        leat__f32_gemm_pack_tap(j->w + b * p->eb * p->c, 1, 0, p->c, p->eb, p->c, block_there(p, b), 1, p->c, (float *)packed + (size_t)b * p->w1_block);
 }
 
-static void fill_depthwise(void *block, void *arg) {
+static void fill_wd(void *packed, void *arg) {
     const pack_job *j = arg;
-    leat__f32_dwconv_pack(j->w, j->rows, j->columns, block);
+    const ir_plan *p = j->p;
+    int64_t taps = leat__conv_taps(&p->dw);
+    float *to = packed;
+    for (int64_t b = 0; b < p->blocks; b++)
+        for (int64_t t = 0; t < taps; t++)
+            for (int64_t c = 0; c < p->eb; c++) *to++ = c < block_there(p, b) ? j->w[(b * p->eb + c) * taps + t] : 0.0f;
+}
+
+static void fill_w2(void *packed, void *arg) {
+    const pack_job *j = arg;
+    const ir_plan *p = j->p;
+    for (int64_t b = 0; b < p->blocks; b++)
+        leat__f32_gemm_pack_tap(j->w + b * p->eb, p->blocks, b, p->eb, p->co, block_there(p, b), p->co, 1, p->e, packed);
+}
+
+static const float *pack_one(leat_op_call *call, const ir_plan *p, int input, size_t bytes, void (*fill)(void *, void *)) {
+    pack_job job = {p, call->in[input]->data};
+    uint64_t variant = leat__f32_gemm_format() | (uint64_t)input << 8 | (uint64_t)(p->eb & 0xffffff) << 16 | (uint64_t)(p->e & 0xffffff) << 40;
+    return leat__op_pack(call, job.w, variant, bytes, fill, &job);
 }
 
 static int pack_weights(leat_op_call *call, ir_plan *p) {
@@ -97,14 +128,13 @@ static int pack_weights(leat_op_call *call, ir_plan *p) {
     for (int i = 0; i < 3; i++)
         if (leat__op_in(call, weights[i]) && !leat__op_is_const(call, weights[i]))
             return leat__op_fail(call, LEAT_EUNSUPPORTED, "input %d must be constant", weights[i]);
-    uint64_t format = leat__f32_gemm_format();
-    pack_job dw = {call->in[IR_WD]->data, p->e, leat__conv_taps(&p->dw)}, w2 = {call->in[IR_W2]->data, p->co, p->e};
-    p->wd = leat__op_pack(call, dw.w, 1, (size_t)(dw.rows * dw.columns) * sizeof(float), fill_depthwise, &dw);
-    p->w2 = leat__op_pack(call, w2.w, 2 + format, leat__f32_gemm_packed_bytes(p->e, p->co), fill_pointwise, &w2);
+    size_t block_bytes = align64(leat__f32_gemm_packed_bytes(p->c, p->eb));
+    p->w1_block = block_bytes / sizeof(float);
+    p->wd = pack_one(call, p, IR_WD, (size_t)(p->blocks * p->eb * leat__conv_taps(&p->dw)) * sizeof(float), fill_wd);
+    p->w2 = pack_one(call, p, IR_W2, leat__f32_gemm_packed_bytes(p->blocks * p->eb, p->co), fill_w2);
     if (!p->wd || !p->w2) return LEAT_ENOMEM;
     if (!leat__op_in(call, IR_W1)) return LEAT_OK;
-    pack_job w1 = {call->in[IR_W1]->data, p->e, p->c};
-    p->w1 = leat__op_pack(call, w1.w, 2 + format, leat__f32_gemm_packed_bytes(p->c, p->e), fill_pointwise, &w1);
+    p->w1 = pack_one(call, p, IR_W1, block_bytes * (size_t)p->blocks, fill_w1);
     return p->w1 ? LEAT_OK : LEAT_ENOMEM;
 }
 
@@ -121,14 +151,14 @@ static void size_tile(ir_plan *p) {
 
 static double tile_bytes(const ir_plan *p) {
     double ring = p->w1 ? (double)p->ring_rows * (double)p->columns : 0;
-    return (ring + (double)p->block * (double)p->strip) * (double)p->e * sizeof(float);
+    return (ring + (double)p->block * (double)p->strip) * (double)(p->blocks * p->eb) * sizeof(float);
 }
 
 static void choose_tile(ir_plan *p) {
     const leat_conv_shape *s = &p->dw;
     size_t l1, l2, l3;
     leat__cpu_caches(&l1, &l2, &l3);
-    double budget = 0.75 * (double)(l2 ? l2 : DEFAULT_L2);
+    double budget = 0.5 * (double)(l2 ? l2 : DEFAULT_L2);
     p->strips = 1;
     p->block = min64(s->out[1], ceil_div(LEAST_ROWS, s->out[2]));
     size_tile(p);
@@ -142,11 +172,12 @@ static void choose_tile(ir_plan *p) {
 static void choose_way(ir_plan *p) {
     const leat_conv_shape *s = &p->dw;
     choose_tile(p);
-    int64_t tasks = s->n * p->strips, wanted = p->threads == 1 ? 1 : 4 * (int64_t)p->threads;
-    double shared = p->w1 ? (double)max64(0, kernel_extent(s, 1) - s->stride[1]) / (double)max64(1, s->in[1]) : 0; /* rows per cut, of all rows */
-    int64_t affordable = 1 + (shared > 0 ? (int64_t)(HALO_LIMIT / shared) : s->out[1]);
-    p->segments = max64(1, min64(min64(ceil_div(wanted, tasks), affordable), ceil_div(s->out[1], p->block)));
-    p->staged = tasks * p->segments < p->threads || s->out[1] * s->out[2] <= 2 * LEAST_ROWS;
+    int64_t tasks = s->n * p->strips, wanted = p->threads == 1 ? 1 : 4 * (int64_t)p->threads, most = ceil_div(s->out[1], p->block);
+    double shared = p->w1 ? (double)max64(0, kernel_extent(s, 1) - s->stride[1]) / (double)max64(1, s->in[1]) : 0; /* of all rows, a cut */
+    int64_t affordable = shared > 0 ? 1 + (int64_t)(HALO_LIMIT / shared) : most;
+    p->segments = max64(1, min64(min64(ceil_div(wanted, tasks), affordable), most));
+    double middle = (double)(s->out[1] * s->out[2] * p->blocks * p->eb) * sizeof(float);
+    p->staged = p->w1 && (tasks * p->segments < p->threads || middle <= STAGED_BYTES);
 }
 
 static size_t take(size_t *total, size_t bytes) {
@@ -159,16 +190,17 @@ static int is_plain(const leat_tensor *t) { return t && !leat__is_nhwc(t) && t->
 
 static void size_scratch(leat_op_call *call, ir_plan *p) {
     const leat_conv_shape *s = &p->dw;
-    int64_t in = leat__conv_in_pixels(s), out = leat__conv_out_pixels(s);
-    leat_gemm expand = leat__ir_expand_gemm(p, call, in), project = leat__ir_project_gemm(p, call, out);
+    int64_t in = leat__conv_in_pixels(s), out = leat__conv_out_pixels(s), channels = p->blocks * p->eb;
+    leat_gemm expand = leat__ir_expand_gemm(p, in), project = leat__ir_project_gemm(p, out, out);
     expand.a = project.a = (const float *)p; /* only whether there is one counts */
     size_t g1 = leat__f32_gemm_scratch(&expand), g2 = leat__f32_gemm_scratch(&project), gemm = g1 > g2 ? g1 : g2, total = 64, own = 0;
-    int64_t ring = p->staged ? in : p->ring_rows * p->columns, middle = p->staged ? out : p->block * p->strip;
-    size_t *space = p->staged ? &total : &own;
-    p->at_ring = p->w1 ? take(space, (size_t)(ring * p->e) * sizeof(float)) : 0;
-    p->at_middle = take(space, (size_t)(middle * p->e) * sizeof(float));
-    p->at_gemm = take(&own, gemm);
+    int64_t ring = !p->w1 ? 0 : p->staged ? in * p->eb : p->ring_rows * p->columns * channels;
+    p->at_gemm = take(&own, gemm); /* first: a worker's scratch is the product's too */
+    p->at_ring = take(&own, (size_t)ring * sizeof(float));
+    if (p->staged) p->at_middle = take(&total, (size_t)(out * channels) * sizeof(float));
+    else p->at_middle = take(&own, (size_t)(p->block * p->strip * channels) * sizeof(float));
     p->worker_bytes = own;
+    p->at_biases = take(&total, (size_t)(2 * channels) * sizeof(float));
     p->at_workers = take(&total, own * (size_t)p->threads);
     if (is_plain(call->in[IR_X])) p->at_x = take(&total, leat_tensor_bytes(call->in[IR_X]));
     if (is_plain(leat__op_out(call, 0))) p->at_y = take(&total, leat_tensor_bytes(call->out[0]));
@@ -189,7 +221,7 @@ static int ir_prepare(leat_op_call *call) {
     p->project.after = leat__attr_int(call->attrs, "residual_after", 0) != 0;
     p->threads = call->threads < 1 ? 1 : call->threads;
     if (s->n > 0 && leat__conv_out_pixels(s) > 0) choose_way(p);
-    else p->staged = p->strips = p->segments = p->block = 1;
+    else p->strips = p->segments = p->block = 1;
     size_scratch(call, p);
     int64_t out = leat__conv_out_pixels(s);
     call->macs = s->n * p->e * ((p->w1 ? leat__conv_in_pixels(s) * p->c : 0) + out * leat__conv_taps(s) + out * p->co);

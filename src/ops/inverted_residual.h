@@ -1,4 +1,8 @@
-/* inverted_residual.h - the plan of a fused inverted residual: shared by inverted_residual.c (preparation) and _run.c. */
+/* inverted_residual.h - the plan of a fused inverted residual: shared by inverted_residual.c (preparation) and _run.c.
+ *
+ * The expanded channels are cut into blocks of `eb` (16 or 32; the last padded with zero weights): everything between X and Y is stored
+ * as [block][pixel][eb], so that the depthwise kernel walks contiguous memory with a constant distance of pixels, whatever E is.  For
+ * the projection a block is a tap of the matrix multiply.  Without W1 there is one block of all of X's channels. */
 #ifndef LEAT_OPS_INVERTED_RESIDUAL_H
 #define LEAT_OPS_INVERTED_RESIDUAL_H
 
@@ -11,16 +15,18 @@ enum { IR_X, IR_W1, IR_B1, IR_WD, IR_BD, IR_W2, IR_B2, IR_R, IR_INPUTS };
 typedef struct ir_plan {
     leat_conv_shape dw;              /* the depthwise: cin = cout = group = E */
     int64_t         c, e, co;        /* channels of x, middle, y */
+    int64_t         eb, blocks;      /* channels of a block, number of blocks */
     leat_epilogue   expand, project; /* act, params, after */
     int             act_dw;
     leat_act_params params_dw;
-    const float    *w1, *wd, *w2;    /* packed; w1 NULL: no expansion */
-    int             staged;          /* 1: three passes over a whole image instead of tiles */
+    const float    *w1, *wd, *w2;    /* packed: [blocks] products C x eb; [blocks][taps][eb]; blocks taps of eb x CO.  w1 NULL: no expansion */
+    size_t          w1_block;        /* floats of one block of w1 */
+    int             staged;          /* 1: whole images, a task is a block of channels, then the projection; 0: tiles */
     int64_t         strips, strip;   /* columns of the output are cut into strips of at most `strip` */
     int64_t         block, segments; /* output rows per tile; independent runs of rows per strip */
     int64_t         ring_rows, columns; /* expanded rows kept, expanded columns of a strip at most */
-    size_t          at_ring, at_middle, at_gemm, worker_bytes; /* in a worker's scratch; staged: ring = whole image, shared */
-    size_t          at_workers, at_x, at_y, at_residual;
+    size_t          at_ring, at_middle, at_gemm, worker_bytes; /* in a worker's scratch, but at_middle of stages in the shared one */
+    size_t          at_biases, at_workers, at_x, at_y, at_residual;
     int             threads;
     char            kernel[48];
 } ir_plan;
@@ -31,11 +37,12 @@ typedef struct ir_run {
     const ir_plan *p;
     const float   *x, *residual;
     float         *y;
+    const float   *b1, *bd; /* [blocks * eb], zero-padded, or NULL */
 } ir_run;
 
-/* The product with W1 (M rows of E) and with W2 (M rows of CO); pointers are set where the call is known. */
-leat_gemm leat__ir_expand_gemm(const ir_plan *p, const leat_op_call *call, int64_t m);
-leat_gemm leat__ir_project_gemm(const ir_plan *p, const leat_op_call *call, int64_t m);
-void leat__ir_run(const ir_run *r);
+/* The product with one block of W1 (M rows of eb) and with W2 (M rows of CO, `pixels` per block of the middle); without A and C. */
+leat_gemm leat__ir_expand_gemm(const ir_plan *p, int64_t m);
+leat_gemm leat__ir_project_gemm(const ir_plan *p, int64_t m, int64_t pixels);
+void leat__ir_run(ir_run *r);
 
 #endif
