@@ -193,6 +193,38 @@ static void binary_piece(const void *arg, const leat_el_walk *w, const int64_t *
     job->fn(job->a + (size_t)at[0] * job->size, sa, job->b + (size_t)at[1] * job->size, sb, job->y + (size_t)to * job->size_out, n);
 }
 
+/* Rows too short for a vector call each, as with few channels channels-last: operands that broadcast are spread out into a tile of
+ * many rows, and the vector kernel runs over the whole tile. */
+enum { SHORT_ROW = 32, TILE = 1024 };
+
+typedef struct short_job {
+    const binary_job   *job;
+    const leat_el_walk *walk;
+} short_job;
+
+/* Rows [row, row + count) of operand o, dense.  A tile that repeats the same row stays as it is after the first time. */
+static const float *dense_rows(const leat_el_walk *w, int o, const char *data, int64_t row, int64_t count, int first, float *tile) {
+    int64_t d = w->dims[1], outer = w->stride[o][0], inner = w->stride[o][1];
+    const float *x = (const float *)(const void *)data + row * outer;
+    if (inner == 1 && outer == d) return x;
+    if (outer == 0 && !first) return tile;
+    for (int64_t r = 0; r < count; r++)
+        for (int64_t i = 0; i < d; i++) tile[r * d + i] = x[r * outer + i * inner];
+    return tile;
+}
+
+static void short_span(const void *arg, int64_t from, int64_t n) {
+    const short_job *s = arg;
+    float tile_a[TILE], tile_b[TILE];
+    int64_t d = s->walk->dims[1], step = TILE / d;
+    for (int64_t row = from; row < from + n; row += step) {
+        int64_t count = from + n - row < step ? from + n - row : step;
+        const float *a = dense_rows(s->walk, 0, s->job->a, row, count, row == from, tile_a);
+        const float *b = dense_rows(s->walk, 1, s->job->b, row, count, row == from, tile_b);
+        leat__vmath()->vv[s->job->vbin - 1](a, b, (float *)(void *)s->job->y + row * d, count * d);
+    }
+}
+
 static int binary_run(leat_op_call *call) {
     const binary_row *row = row_of(call);
     leat_tensor view;
@@ -204,7 +236,10 @@ static int binary_run(leat_op_call *call) {
     binary_job job = {row->by_type[dtype], dtype == LEAT_DTYPE_F32 ? row->vbin : 0, call->in[0]->data, call->in[1]->data, call->out[0]->data,
                       leat_dtype_size(dtype), leat_dtype_size(call->out[0]->dtype)};
     leat__el_walk(&walk, call->out[0], operands, 2);
-    leat__el_run(call, &walk, binary_piece, &job);
+    if (job.vbin && walk.rank == 2 && walk.dims[1] <= SHORT_ROW && walk.dims[0] > 1) {
+        short_job s = {&job, &walk};
+        leat__el_rows(call, walk.dims[0], walk.dims[1], short_span, &s);
+    } else leat__el_run(call, &walk, binary_piece, &job);
     return LEAT_OK;
 }
 

@@ -50,6 +50,29 @@ static void mixes_layouts(void **state) {
     op_close(&c);
 }
 
+/* Few channels, channels-last, more pixels than a tile: by channel, by pixel, and both ways round. */
+static void broadcasts_over_short_rows(void **state) {
+    for (int64_t channels = 2; channels <= 33; channels++)
+        for (int by_pixel = 0; by_pixel < 2; by_pixel++)
+            for (int second = 0; second < 2; second++) {
+                op_case c;
+                int64_t full[4] = {1, channels, 23, 61}, part[4] = {1, by_pixel ? 1 : channels, by_pixel ? 23 : 1, by_pixel ? 61 : 1};
+                op_open(&c, "", "Sub", 13);
+                for (int i = 0; i < 2; i++) {
+                    leat_tensor *t = op_in(&c, LEAT_DTYPE_F32, 4, i == second ? part : full, NULL);
+                    for (int64_t k = 0; k < leat_tensor_count(t); k++) ((float *)t->data)[k] = (float)(k * (i + 2) % 1009);
+                    t->flags = LEAT_TENSOR_NHWC;
+                }
+                run(&c);
+                for (int64_t k = 0; k < 23 * 61 * channels; k++) {
+                    int64_t at = by_pixel ? k / channels : k % channels;
+                    const float *a = c.in[0].data, *b = c.in[1].data;
+                    assert_true(op_f32(&c, 0)[k] == (second ? a[k] - b[at] : a[at] - b[k]));
+                }
+                op_close(&c);
+            }
+}
+
 static void old_axis_attribute(void **state) {
     op_case c;
     op_open(&c, "", "Mul", 6);
@@ -168,7 +191,7 @@ static void softmax_of_rows_and_columns(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(broadcasts_both_ways),   cmocka_unit_test(mixes_layouts),
-        cmocka_unit_test(old_axis_attribute),     cmocka_unit_test(integers_never_trap),
+        cmocka_unit_test(broadcasts_over_short_rows), cmocka_unit_test(old_axis_attribute), cmocka_unit_test(integers_never_trap),
         cmocka_unit_test(refuses_mismatches),     cmocka_unit_test(casts_saturate),
         cmocka_unit_test(casts_through_halves),   cmocka_unit_test(reduces_rows_columns_and_holes),
         cmocka_unit_test(reduces_channels_last_to_plain), cmocka_unit_test(softmax_of_rows_and_columns),
