@@ -12,6 +12,7 @@
  *              on bytes, zero points not taken off; pairs of products are clamped to 16 bits, as the byte multiply-add of AVX2 does
  *              w packed by leat__qrows_pack_bytes(): panels as above, each [segments][quads][width][4]; init may not be NULL
  *   widen:     y[i] = x[i] - zero
+ * A run of x is read in whole pairs (rows_i16) or groups of four (rows_u8s8): up to 1 or 3 values past k, times zero weights.
  * Sums wrap modulo 2^32.  All variants give the same bits.  RT-safe: no allocation, no lock, no failure. */
 #ifndef LEAT_CPU_QROWS_H
 #define LEAT_CPU_QROWS_H
