@@ -211,13 +211,13 @@ static int scaled_tanh_run(leat_op_call *call) {
     return LEAT_OK;
 }
 
-#define ROW(domain, name) {domain, name, 1, 0, 1, 1, 1, 1, LEAT_OP_INPLACE, LEAT_OP_ANY, 0, act_infer, NULL, act_run}
+#define ROW(domain, name) {domain, name, 1, 0, 1, 1, 1, 1, LEAT_OP_INPLACE, LEAT_OP_ANY, 0, act_infer, leat__el_prepare, act_run}
 
 const leat_op leat__ops_activation[] = {
     ROW("", "Relu"), ROW("", "Sigmoid"), ROW("", "Softplus"), ROW("", "Softsign"), ROW("", "Mish"), ROW("", "HardSwish"),
     ROW("", "LeakyRelu"), ROW("", "Elu"), ROW("", "Celu"), ROW("", "Selu"), ROW("", "ThresholdedRelu"), ROW("", "HardSigmoid"),
     ROW("", "Shrink"), ROW("", "Swish"), ROW("", "Affine"), ROW("", "Gelu"), ROW("com.microsoft", "Gelu"), ROW("com.microsoft", "QuickGelu"),
-    {"", "ScaledTanh", 1, 0, 1, 1, 1, 1, LEAT_OP_INPLACE, LEAT_OP_ANY, 0, act_infer, NULL, scaled_tanh_run},
-    {"", "Clip", 1, 10, 1, 1, 1, 1, LEAT_OP_INPLACE, LEAT_OP_ANY, 0, act_infer, NULL, clip_run},
-    {"", "Clip", 11, 0, 1, 3, 1, 1, LEAT_OP_INPLACE, LEAT_OP_ANY, 0, act_infer, NULL, clip_run},
+    {"", "ScaledTanh", 1, 0, 1, 1, 1, 1, LEAT_OP_INPLACE, LEAT_OP_ANY, 0, act_infer, leat__el_prepare, scaled_tanh_run},
+    {"", "Clip", 1, 10, 1, 1, 1, 1, LEAT_OP_INPLACE, LEAT_OP_ANY, 0, act_infer, leat__el_prepare, clip_run},
+    {"", "Clip", 11, 0, 1, 3, 1, 1, LEAT_OP_INPLACE, LEAT_OP_ANY, 0, act_infer, leat__el_prepare, clip_run},
     {0}};

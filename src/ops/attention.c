@@ -65,6 +65,7 @@ static int fused_prepare(leat_op_call *call) {
     if (status) return status;
     call->scratch_bytes = leat__attn_scratch(call, &a);
     call->macs = a.B * a.H * a.S * a.T * (a.D + a.DV);
+    call->kernel = "attention_blockwise";
     return LEAT_OK;
 }
 
@@ -174,6 +175,7 @@ static int onnx_prepare(leat_op_call *call) {
     if (leat__op_out(call, 3)) o.a.scores = (float *)&o; /* sizes only: the tile has to hold whole rows */
     call->scratch_bytes = leat__attn_scratch(call, &o.a) + ((o.k_bytes + o.v_bytes + LEAT_ALIGN - 1) & ~(size_t)(LEAT_ALIGN - 1));
     call->macs = o.a.B * o.a.H * o.a.S * o.a.T * (o.a.D + o.a.DV);
+    call->kernel = "attention_blockwise";
     return LEAT_OK;
 }
 

@@ -122,6 +122,7 @@ static int mha_prepare(leat_op_call *call) {
     if (status) return status;
     call->scratch_bytes = m.rows + m.present + core_scratch(call, &m);
     call->macs = m.a.B * m.a.H * m.a.S * m.a.T * (m.a.D + m.a.DV);
+    call->kernel = "attention_blockwise";
     return LEAT_OK;
 }
 
@@ -221,6 +222,7 @@ static int ms_prepare(leat_op_call *call) {
     size_t core = core_scratch(call, &m), first = workers + padded(packed);
     call->scratch_bytes = m.rows + (core > first ? core : first);
     call->macs = g.m * g.n * g.k + m.a.B * m.a.H * m.a.S * m.a.T * 2 * m.a.D;
+    call->kernel = "attention_blockwise";
     return LEAT_OK;
 }
 

@@ -243,7 +243,7 @@ static int binary_run(leat_op_call *call) {
     return LEAT_OK;
 }
 
-#define ROW(name) {"", name, 1, 0, 2, 2, 1, 1, LEAT_OP_INPLACE | LEAT_OP_INPLACE1, LEAT_OP_ANY, 0, binary_infer, NULL, binary_run}
+#define ROW(name) {"", name, 1, 0, 2, 2, 1, 1, LEAT_OP_INPLACE | LEAT_OP_INPLACE1, LEAT_OP_ANY, 0, binary_infer, leat__el_prepare, binary_run}
 
 const leat_op leat__ops_binary[] = {
     ROW("Add"), ROW("Sub"), ROW("Mul"), ROW("Div"), ROW("Mod"), ROW("PRelu"), ROW("BitShift"), ROW("BitwiseAnd"), ROW("BitwiseOr"),

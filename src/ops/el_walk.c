@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "cpu/cpu.h"
+
 void leat__logical_strides(const leat_tensor *t, int64_t strides[LEAT_MAX_RANK]) {
     if (!leat__is_nhwc(t) || t->rank < 3) {
         leat__strides(t->dims, t->rank, strides);
@@ -159,6 +161,12 @@ int leat__el_infer(leat_op_call *call, const leat_tensor *const *operands, int n
     for (int i = 0; i < n; i++) nhwc |= operands[i]->rank == rank && rank >= 3 && leat__is_nhwc(operands[i]);
     leat__tensor_set(call->out[0], dtype, rank, dims);
     if (nhwc) call->out[0]->flags |= LEAT_TENSOR_NHWC;
+    return LEAT_OK;
+}
+
+int leat__el_prepare(leat_op_call *call) {
+    static const char *const names[LEAT_ISA_COUNT] = {"vmath_ref", "vmath_avx2", "vmath_avx512", "vmath_avx512"};
+    call->kernel = call->in[0]->dtype == LEAT_DTYPE_F32 ? names[leat__cpu_level()] : "scalar";
     return LEAT_OK;
 }
 

@@ -38,6 +38,9 @@ void leat__logical_strides(const leat_tensor *t, int64_t strides[LEAT_MAX_RANK])
 /* Infers out[0] as the broadcast of `n` tensors with `dtype`; channels-last if a full-rank one is. */
 int leat__el_infer(leat_op_call *call, const leat_tensor *const *operands, int n, leat_dtype dtype);
 
+/* prepare of operators that need nothing but a kernel's name for the tables: the vector math's when in[0] is float32. */
+int leat__el_prepare(leat_op_call *call);
+
 /* Before opset 7 B was laid against A at attribute `axis`: *view = B with axes of 1 appended.  Later opsets: a plain copy. */
 int leat__el_legacy(leat_op_call *call, const leat_tensor *a, const leat_tensor *b, leat_tensor *view);
 

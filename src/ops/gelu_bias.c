@@ -65,7 +65,7 @@ static int swiglu_run(leat_op_call *call) {
 }
 
 const leat_op leat__ops_gelu_bias[] = {
-    {"com.microsoft", "BiasGelu", 1, 0, 2, 2, 1, 1, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, bias_infer, NULL, bias_run},
-    {"com.microsoft", "FastGelu", 1, 0, 1, 2, 1, 1, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, bias_infer, NULL, bias_run},
-    {"", "SwiGLU", 1, 0, 2, 2, 1, 1, LEAT_OP_INPLACE | LEAT_OP_INPLACE1, LEAT_OP_PLAIN, 0, swiglu_infer, NULL, swiglu_run},
+    {"com.microsoft", "BiasGelu", 1, 0, 2, 2, 1, 1, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, bias_infer, leat__el_prepare, bias_run},
+    {"com.microsoft", "FastGelu", 1, 0, 1, 2, 1, 1, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, bias_infer, leat__el_prepare, bias_run},
+    {"", "SwiGLU", 1, 0, 2, 2, 1, 1, LEAT_OP_INPLACE | LEAT_OP_INPLACE1, LEAT_OP_PLAIN, 0, swiglu_infer, leat__el_prepare, swiglu_run},
     {0}};

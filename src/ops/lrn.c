@@ -79,4 +79,4 @@ static int lrn_run(leat_op_call *call) {
     return LEAT_OK;
 }
 
-const leat_op leat__ops_lrn[] = {{"", "LRN", 1, 0, 1, 1, 1, 1, 0, LEAT_OP_AXIS, 0, lrn_infer, NULL, lrn_run}, {0}};
+const leat_op leat__ops_lrn[] = {{"", "LRN", 1, 0, 1, 1, 1, 1, 0, LEAT_OP_AXIS, 0, lrn_infer, leat__el_prepare, lrn_run}, {0}};

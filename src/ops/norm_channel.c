@@ -50,10 +50,9 @@ static void set_shape(channel_job *job, const leat_tensor *x) {
     job->blocks = (job->S + job->block_rows - 1) / job->block_rows;
 }
 
-static size_t scratch_size(const channel_job *job, int with_moments) {
-    size_t nc = (size_t)(job->N * job->C), bytes = 2 * nc * sizeof(float) + 64;
-    if (with_moments) bytes += nc * sizeof(moments) + (size_t)(job->nhwc ? job->blocks * 2 : 0) * nc * sizeof(float);
-    return bytes;
+static size_t scratch_size(const channel_job *job) {
+    size_t nc = (size_t)(job->N * job->C), part = job->nhwc ? (size_t)job->blocks * 2 : 0;
+    return nc * (sizeof(moments) + (2 + part) * sizeof(float)) + 64;
 }
 
 static void set_scratch(channel_job *job, leat_op_call *call) {
@@ -196,8 +195,8 @@ static int batch_infer(leat_op_call *call) {
 static int batch_prepare(leat_op_call *call) {
     channel_job job;
     set_shape(&job, call->in[0]);
-    call->scratch_bytes = scratch_size(&job, 1);
-    return LEAT_OK;
+    call->scratch_bytes = scratch_size(&job);
+    return leat__el_prepare(call);
 }
 
 static void train_statistics(leat_op_call *call, channel_job *job) {

@@ -218,13 +218,13 @@ static int lp_run(leat_op_call *call) {
 }
 
 const leat_op leat__ops_norm_row[] = {
-    {"", "LayerNormalization", 1, 0, 2, 3, 1, 3, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, layer_infer, NULL, layer_run},
-    {"com.microsoft", "LayerNormalization", 1, 0, 2, 3, 1, 3, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, layer_infer, NULL, layer_run},
-    {"", "RMSNormalization", 23, 0, 2, 2, 1, 1, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, layer_infer, NULL, layer_run},
-    {"", "SimplifiedLayerNormalization", 1, 0, 2, 2, 1, 2, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, layer_infer, NULL, layer_run},
-    {"com.microsoft", "SimplifiedLayerNormalization", 1, 0, 2, 2, 1, 2, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, layer_infer, NULL, layer_run},
-    {"com.microsoft", "SkipLayerNormalization", 1, 0, 3, 5, 1, 4, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, skip_infer, NULL, skip_run},
-    {"com.microsoft", "SkipSimplifiedLayerNormalization", 1, 0, 3, 4, 1, 4, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, skip_infer, NULL, skip_run},
-    {"com.microsoft", "EmbedLayerNormalization", 1, 0, 1, 9, 1, 3, 0, LEAT_OP_PLAIN, 0, embed_infer, NULL, embed_run},
-    {"", "LpNormalization", 1, 0, 1, 1, 1, 1, LEAT_OP_INPLACE, LEAT_OP_AXIS, 0, lp_infer, NULL, lp_run},
+    {"", "LayerNormalization", 1, 0, 2, 3, 1, 3, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, layer_infer, leat__el_prepare, layer_run},
+    {"com.microsoft", "LayerNormalization", 1, 0, 2, 3, 1, 3, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, layer_infer, leat__el_prepare, layer_run},
+    {"", "RMSNormalization", 23, 0, 2, 2, 1, 1, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, layer_infer, leat__el_prepare, layer_run},
+    {"", "SimplifiedLayerNormalization", 1, 0, 2, 2, 1, 2, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, layer_infer, leat__el_prepare, layer_run},
+    {"com.microsoft", "SimplifiedLayerNormalization", 1, 0, 2, 2, 1, 2, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, layer_infer, leat__el_prepare, layer_run},
+    {"com.microsoft", "SkipLayerNormalization", 1, 0, 3, 5, 1, 4, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, skip_infer, leat__el_prepare, skip_run},
+    {"com.microsoft", "SkipSimplifiedLayerNormalization", 1, 0, 3, 4, 1, 4, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, skip_infer, leat__el_prepare, skip_run},
+    {"com.microsoft", "EmbedLayerNormalization", 1, 0, 1, 9, 1, 3, 0, LEAT_OP_PLAIN, 0, embed_infer, leat__el_prepare, embed_run},
+    {"", "LpNormalization", 1, 0, 1, 1, 1, 1, LEAT_OP_INPLACE, LEAT_OP_AXIS, 0, lp_infer, leat__el_prepare, lp_run},
     {0}};

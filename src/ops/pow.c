@@ -82,4 +82,4 @@ static int pow_run(leat_op_call *call) {
     return LEAT_OK;
 }
 
-const leat_op leat__ops_pow[] = {{"", "Pow", 1, 0, 2, 2, 1, 1, LEAT_OP_INPLACE, LEAT_OP_ANY, 0, pow_infer, NULL, pow_run}, {0}};
+const leat_op leat__ops_pow[] = {{"", "Pow", 1, 0, 2, 2, 1, 1, LEAT_OP_INPLACE, LEAT_OP_ANY, 0, pow_infer, leat__el_prepare, pow_run}, {0}};

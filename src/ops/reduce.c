@@ -235,8 +235,8 @@ static int reduce_run(leat_op_call *call) {
 }
 
 #define ROWS(name, split)                                                                                         \
-    {"", name, 1, split - 1, 1, 1, 1, 1, 0, LEAT_OP_AXIS, 0, reduce_infer, NULL, reduce_run},                     \
-    {"", name, split, 0, 1, 2, 1, 1, 0, LEAT_OP_AXIS, 2, reduce_infer, NULL, reduce_run}
+    {"", name, 1, split - 1, 1, 1, 1, 1, 0, LEAT_OP_AXIS, 0, reduce_infer, leat__el_prepare, reduce_run},                     \
+    {"", name, split, 0, 1, 2, 1, 1, 0, LEAT_OP_AXIS, 2, reduce_infer, leat__el_prepare, reduce_run}
 
 const leat_op leat__ops_reduce[] = {
     ROWS("ReduceSum", 13), ROWS("ReduceMean", 18), ROWS("ReduceMax", 18), ROWS("ReduceMin", 18), ROWS("ReduceProd", 18), ROWS("ReduceL1", 18),

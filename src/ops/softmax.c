@@ -140,7 +140,7 @@ static int softmax_run(leat_op_call *call) {
 }
 
 #define ROWS(name)                                                                                                      \
-    {"", name, 1, 12, 1, 1, 1, 1, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, softmax_infer, NULL, softmax_run},                 \
-    {"", name, 13, 0, 1, 1, 1, 1, LEAT_OP_INPLACE, LEAT_OP_AXIS, 0, softmax_infer, NULL, softmax_run}
+    {"", name, 1, 12, 1, 1, 1, 1, LEAT_OP_INPLACE, LEAT_OP_PLAIN, 0, softmax_infer, leat__el_prepare, softmax_run},                 \
+    {"", name, 13, 0, 1, 1, 1, 1, LEAT_OP_INPLACE, LEAT_OP_AXIS, 0, softmax_infer, leat__el_prepare, softmax_run}
 
 const leat_op leat__ops_softmax[] = {ROWS("Softmax"), ROWS("LogSoftmax"), ROWS("Hardmax"), {0}};

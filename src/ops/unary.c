@@ -196,7 +196,7 @@ static int unary_run(leat_op_call *call) {
     return LEAT_OK;
 }
 
-#define ROW(name) {"", name, 1, 0, 1, 1, 1, 1, LEAT_OP_INPLACE, LEAT_OP_ANY, 0, unary_infer, NULL, unary_run}
+#define ROW(name) {"", name, 1, 0, 1, 1, 1, 1, LEAT_OP_INPLACE, LEAT_OP_ANY, 0, unary_infer, leat__el_prepare, unary_run}
 
 const leat_op leat__ops_unary[] = {
     ROW("Abs"), ROW("Neg"), ROW("Sign"), ROW("Exp"), ROW("Log"), ROW("Sqrt"), ROW("Reciprocal"), ROW("Erf"), ROW("Tanh"),

@@ -121,6 +121,6 @@ static int variadic_run(leat_op_call *call) {
     return LEAT_OK;
 }
 
-#define ROW(name) {"", name, 1, 0, 1, -1, 1, 1, 0, LEAT_OP_ANY, 0, variadic_infer, NULL, variadic_run}
+#define ROW(name) {"", name, 1, 0, 1, -1, 1, 1, 0, LEAT_OP_ANY, 0, variadic_infer, leat__el_prepare, variadic_run}
 
 const leat_op leat__ops_variadic[] = {ROW("Sum"), ROW("Mean"), ROW("Min"), ROW("Max"), {0}};
