@@ -7,13 +7,17 @@
  *   Pad     by zeros in the spatial axes goes into the pads of Conv and, where it counts the same, of AveragePool; by minus infinity
  *           (or by zeros where the values are not negative) into those of MaxPool.
  *
- * Weights are copied only when they change: a shift alone makes a new bias and leaves W in the mapped file.  Sums are done in double.
+ * Weights are copied only when they must be: a shift alone makes a new bias and leaves W in the mapped file, and the scale behind a
+ * large convolution becomes an input of leat.Conv (S in ops/fused.h), applied when the weights are packed.  Sums are done in double.
  */
 #include <math.h>
 #include <string.h>
 
 #include "graph/onnx_import.h"
 #include "graph/pass.h"
+#include "ops/fused.h"
+
+#define LAZY_BYTES 16384 /* weights from this size on are not copied for a scale */
 
 /* y = scale[c] x + shift[c]. */
 typedef struct affine {
@@ -103,14 +107,19 @@ static int read_affine(affine *a, const leat_node *node, const leat_value *x, in
 
 typedef struct weights {
     leat_tensor *w;
-    const float *bias; /* or NULL */
-    int64_t            outputs, inputs, group, inner; /* channels of Y and X; elements of W for one pair of channels */
-    int                transposed;
+    const float *bias, *scale;                  /* or NULL; scale: S of leat.Conv, of the outputs */
+    int64_t      outputs, inputs, group, inner; /* channels of Y and X; elements of W for one pair of channels */
+    int          transposed;
 } weights;
 
-static int read_weights(weights *k, const leat_node *conv) {
-    int plain = leat__is(conv, "Conv");
-    if ((!plain && !leat__is(conv, "ConvTranspose")) || !leat__in(conv, 1) || !conv->in[1]->constant) return 0;
+/* A convolution to which nothing but a scale has been done. */
+static int is_conv(const leat_node *node) {
+    return leat__is(node, "Conv") || (leat__is_in(node, LEAT_FUSED_DOMAIN, "Conv") && !leat__in(node, 3) && !leat__attr(&node->attrs, "act"));
+}
+
+static int read_weights_of(weights *k, const leat_node *conv) {
+    int plain = strcmp(conv->op_type, "Conv") == 0;
+    if (!leat__in(conv, 1) || !conv->in[1]->constant) return 0;
     *k = (weights){.w = conv->in[1]->constant, .transposed = !plain, .group = leat__attr_int(&conv->attrs, "group", 1)};
     if (k->w->dtype != LEAT_DTYPE_F32 || k->w->rank < 3 || k->group < 1 || k->group > k->w->dims[0] || !k->w->data) return 0;
     int64_t per_pair = 1;
@@ -118,12 +127,17 @@ static int read_weights(weights *k, const leat_node *conv) {
     k->inner = per_pair;
     k->outputs = plain ? k->w->dims[0] : k->w->dims[1] * k->group;
     k->inputs = plain ? k->w->dims[1] * k->group : k->w->dims[0];
+    k->scale = leat__in(conv, 4) ? conv->in[4]->constant->data : NULL;
     if (k->inner < 1 || k->outputs < 1 || k->inputs < 1 || k->outputs % k->group || k->inputs % k->group) return 0;
     leat_value *bias = leat__in(conv, 2);
     if (!bias) return 1;
     if (!bias->constant || bias->constant->dtype != LEAT_DTYPE_F32 || leat_tensor_count(bias->constant) != k->outputs) return 0;
     k->bias = bias->constant->data;
     return 1;
+}
+
+static int read_weights(weights *k, const leat_node *conv) {
+    return (is_conv(conv) || leat__is(conv, "ConvTranspose")) && read_weights_of(k, conv);
 }
 
 /* Index of the other channel of row r, column q of W ([rows][columns][inner]), counted over all groups. */
@@ -156,15 +170,31 @@ static leat_value *new_bias(leat_graph *graph, const weights *k, const affine *a
 
 /* ---- after a convolution -------------------------------------------------------------------------------------------------- */
 
+static int may_be_lazy(const weights *k) {
+    const leat_op *op = leat__op_find(LEAT_FUSED_DOMAIN, "Conv", LEAT_FUSED_OPSET);
+    return op && op->max_in > 4 && !k->transposed && (k->scale || leat_tensor_bytes(k->w) >= LAZY_BYTES);
+}
+
+static leat_value *joined_scale(leat_graph *graph, const weights *k, const affine *a) {
+    leat_value *value = leat__new_f32(graph, 1, &k->outputs);
+    for (int64_t c = 0; value && c < k->outputs; c++)
+        ((float *)value->constant->data)[c] = (float)((k->scale ? (double)k->scale[c] : 1) * a->scale[c]);
+    return value;
+}
+
 static int rewrite_after(leat_node *conv, leat_node *next, const weights *k, const affine *a) {
-    leat_value *w = a->scales ? scaled_weights(conv->graph, k, a->scale, 0) : conv->in[1];
-    leat_value *bias = new_bias(conv->graph, k, a);
-    const char *op_type = conv->op_type;
-    if (!w || !bias || !leat__become(next, "", op_type, conv->opset, 3) || !leat__copy_attrs(next, conv)) return LEAT_ENOMEM;
+    int         lazy = (a->scales || k->scale) && may_be_lazy(k);
+    leat_value *w = a->scales && !lazy ? scaled_weights(conv->graph, k, a->scale, 0) : conv->in[1];
+    leat_value *bias = new_bias(conv->graph, k, a), *scale = lazy ? joined_scale(conv->graph, k, a) : NULL;
+    const char *domain = lazy ? LEAT_FUSED_DOMAIN : "", *op_type = conv->op_type;
+    if (!w || !bias || (lazy && !scale)) return LEAT_ENOMEM;
+    if (!leat__become(next, domain, op_type, lazy ? LEAT_FUSED_OPSET : conv->opset, lazy ? 5 : 3) || !leat__copy_attrs(next, conv))
+        return LEAT_ENOMEM;
     next->name = conv->name;
     leat__set_in(next, 0, conv->in[0]);
     leat__set_in(next, 1, w);
     leat__set_in(next, 2, bias);
+    if (lazy) leat__set_in(next, 4, scale);
     leat__kill(conv);
     return 1;
 }
@@ -187,16 +217,16 @@ static int has_padding(const leat_node *conv) {
     return !leat__attr_ints_are(conv, "pads", 0, 0);
 }
 
-/* b[o] + sum over inputs of W[o][i] t[i]. */
+/* b[o] + S[o] * sum over inputs of W[o][i] t[i]. */
 static leat_value *shifted_bias(leat_graph *graph, const weights *k, const double *shift) {
     leat_value *value = leat__new_f32(graph, 1, &k->outputs);
     if (!value || leat__onnx_settle(k->w, graph->arena, NULL) != LEAT_OK) return NULL;
     const float *w = k->w->data;
     for (int64_t o = 0; o < k->outputs; o++) {
-        double sum = k->bias ? (double)k->bias[o] : 0;
+        double sum = 0;
         for (int64_t i = 0; i < k->w->dims[1]; i++)
             for (int64_t j = 0; j < k->inner; j++) sum += (double)*w++ * shift[column_channel(k, o, i)];
-        ((float *)value->constant->data)[o] = (float)sum;
+        ((float *)value->constant->data)[o] = (float)((k->bias ? (double)k->bias[o] : 0) + (k->scale ? (double)k->scale[o] : 1) * sum);
     }
     return value;
 }
@@ -215,7 +245,7 @@ static int rewrite_before(leat_node *conv, leat_node *previous, leat_value *x, c
 static int fold_before(leat_pass *pass, leat_node *conv) {
     weights k;
     affine  a;
-    if (!leat__is(conv, "Conv") || !conv->in[0] || !conv->in[0]->producer || !read_weights(&k, conv)) return 0;
+    if (!is_conv(conv) || !conv->in[0] || !conv->in[0]->producer || !read_weights(&k, conv)) return 0;
     leat_node *previous = conv->in[0]->producer;
     if (previous->dead || previous->out[0] != conv->in[0] || !leat__feeds_only(previous, conv)) return 0;
     if (previous->n_in < 2 || !previous->in[0] || !previous->in[1]) return 0;
@@ -289,6 +319,20 @@ static int fold_pad(leat_pass *pass, leat_node *node) {
     if (leat__node_attr_set_ints(node, "pads", total, 2 * (rank - 2)) != LEAT_OK) return LEAT_ENOMEM;
     if (leat__is(node, "AveragePool")) leat__node_attr_set_int(node, "count_include_pad", 1);
     leat__set_in(node, 0, pad->in[0]);
+    return 1;
+}
+
+int leat__apply_scale(leat_node *conv) {
+    weights k;
+    if (!leat__in(conv, 4)) return 1;
+    if (!read_weights_of(&k, conv)) return 0;
+    double *scale = leat__calloc((size_t)k.outputs, sizeof *scale, LEAT_MEMORY_GRAPH);
+    for (int64_t c = 0; scale && c < k.outputs; c++) scale[c] = (double)k.scale[c];
+    leat_value *w = scale ? scaled_weights(conv->graph, &k, scale, 0) : NULL;
+    leat__free(scale);
+    if (!w) return 0;
+    leat__set_in(conv, 1, w);
+    leat__set_in(conv, 4, NULL);
     return 1;
 }
 

@@ -80,8 +80,9 @@ static void write_act(leat_node *node, const activation *act) {
 
 /* The last node of the pattern becomes the fused one, with everything that `node` has. */
 static int take_over(leat_node *last, leat_node *node, const char *fused_type) {
-    if (!leat__become(last, LEAT_FUSED_DOMAIN, fused_type, LEAT_FUSED_OPSET, 4) || !leat__copy_attrs(last, node)) return 0;
-    for (int i = 0; i < node->n_in && i < 4; i++) leat__set_in(last, i, node->in[i]);
+    int n_in = node->n_in > 4 ? node->n_in : 4;
+    if (!leat__become(last, LEAT_FUSED_DOMAIN, fused_type, LEAT_FUSED_OPSET, n_in) || !leat__copy_attrs(last, node)) return 0;
+    for (int i = 0; i < node->n_in; i++) leat__set_in(last, i, node->in[i]);
     last->name = node->name;
     leat__kill(node);
     return 1;

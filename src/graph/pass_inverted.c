@@ -84,6 +84,7 @@ static int copy_ints(leat_node *to, const leat_node *from, const char *name, int
 }
 
 static int build(leat_node *last, leat_node *expand, leat_node *depthwise) {
+    if ((expand && !leat__apply_scale(expand)) || !leat__apply_scale(depthwise) || !leat__apply_scale(last)) return LEAT_ENOMEM;
     leat_value *first = expand ? expand->in[0] : depthwise->in[0];
     leat_value *in[8] = {first, expand ? expand->in[1] : NULL, expand ? leat__in(expand, 2) : NULL, depthwise->in[1],
                          leat__in(depthwise, 2), last->in[1], leat__in(last, 2), leat__in(last, 3)};

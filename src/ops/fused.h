@@ -1,6 +1,7 @@
 /* fused.h - the operators of domain "leat": what the graph passes make and the operator files implement.  Opset 1, all attributes optional.
  *
- *   Conv             X [N,C,..], W, B or absent, R (residual, shape of the output) or absent; attributes of ONNX Conv, and
+ *   Conv             X [N,C,..], W, B or absent, R (residual, shape of the output) or absent, S [M] or absent: W of output channel m is
+ *                      multiplied by S[m] when it is packed (a folded batch norm costs no second copy of W); attributes of ONNX Conv, and
  *                      act (string of LEAT_ACT_LIST), act_alpha, act_beta, act_lo, act_hi (floats)
  *                      residual_after (int, 0):  0: Y = act(conv + B + R)    1: Y = act(conv + B) + R
  *                      NHWC: X, Y and R; W and B stay plain.

@@ -105,6 +105,18 @@ static void batch_norm_scale_and_shift_go_into_the_weights(void **state) {
     assert_int_equal(gb_count(g, "", "BatchNormalization") + gb_count(g, "", "Mul") + gb_count(g, "", "Sub") + gb_count(g, "", "Div"), 0);
 }
 
+static void large_weights_are_scaled_when_packed(void **state) {
+    gb *g = *state;
+    leat_value *x = gb_input(g, 4, 1, 32, 6, 6), *y = gb_conv(g, x, 32, 32, 3, 1), *w = y->producer->in[1];
+    y = gb_op(g, "Mul", 2, gb_batch_norm(g, y, 32), gb_random(g, 0.5, 2, 3, 32, 1, 1));
+    gb_output(g, gb_op(g, "Relu", 1, gb_op(g, "Add", 2, y, x)));
+    gb_optimise(g, 0);
+    leat_node *conv = gb_find(g, "leat", "Conv");
+    assert_int_equal(g->graph.n_nodes, 3); /* with the two conversions */
+    assert_ptr_equal(conv->in[1], w);
+    assert_non_null(conv->in[4]);
+}
+
 static void a_transposed_convolution_takes_batch_norm(void **state) {
     gb *g = *state;
     leat_value *x = gb_input(g, 4, 1, 4, 5, 5), *y = gb_op(g, "ConvTranspose", 2, x, gb_random(g, -1, 1, 4, 4, 3, 2, 2));
@@ -300,7 +312,7 @@ int main(void) {
         GB_TEST(x_sigmoid_x_is_one_node), GB_TEST(hard_swish_in_steps_is_one_node), GB_TEST(gelu_in_any_order_is_one_node),
         GB_TEST(tanh_gelu_is_one_node), GB_TEST(a_gate_of_another_value_stays), GB_TEST(layer_norm_in_steps_is_one_node),
         GB_TEST(a_mean_over_another_axis_stays), GB_TEST(batch_norm_scale_and_shift_go_into_the_weights),
-        GB_TEST(a_transposed_convolution_takes_batch_norm), GB_TEST(a_shift_in_front_needs_no_padding),
+        GB_TEST(large_weights_are_scaled_when_packed), GB_TEST(a_transposed_convolution_takes_batch_norm), GB_TEST(a_shift_in_front_needs_no_padding),
         GB_TEST(zero_padding_goes_into_the_convolution), GB_TEST(padding_by_another_value_stays),
         GB_TEST(residual_and_activation_in_both_orders), GB_TEST(two_convolutions_meet_in_the_later_one),
         GB_TEST(an_addition_that_broadcasts_stays), GB_TEST(a_residual_of_unknown_size_is_seen_by_the_probe),
