@@ -1,7 +1,7 @@
-/* transpose_avx2.c - transposition by register tiles: 8x8 of 4 bytes, 4x4 of 8, 8x8 of 2, 16x16 of 1.
+/* transpose_avx2.c - transposition by register tiles: 8x8 of 4, 2 and 1 bytes, 4x4 of 8.
  *
  * The walk goes over blocks of one cache line each way (16x16 floats = four tiles), so that a line is fetched once and stored whole
- * even when the strides are powers of two and all rows fall into one cache set.  Edges that fill no tile go to the reference.
+ * even when the strides are powers of two and all rows fall into one cache set.
  */
 #include "cpu/transpose.h"
 
@@ -71,16 +71,22 @@ static inline __attribute__((always_inline)) void tile_b2(const uint8_t *src, in
 }
 
 static inline __attribute__((always_inline)) void tile_b1(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds) {
-    __m128i a[16], b[16];
-    for (int i = 0; i < 16; i++) a[i] = _mm_loadu_si128((const __m128i *)(const void *)(src + i * ss));
-    for (int round = 0; round < 4; round++) { /* the perfect shuffle of 16 registers, four times = transposition */
-        for (int i = 0; i < 8; i++) {
-            b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 8]);
-            b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 8]);
-        }
-        for (int i = 0; i < 16; i++) a[i] = b[i];
+    __m128i p[4], q[4];
+    for (int i = 0; i < 4; i++) /* the same shuffle on rows of 8 bytes, two to a register */
+        p[i] = _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)(const void *)(src + i * ss)),
+                                 _mm_loadl_epi64((const __m128i *)(const void *)(src + (i + 4) * ss)));
+    q[0] = _mm_unpacklo_epi8(p[0], p[2]);
+    q[1] = _mm_unpackhi_epi8(p[0], p[2]);
+    q[2] = _mm_unpacklo_epi8(p[1], p[3]);
+    q[3] = _mm_unpackhi_epi8(p[1], p[3]);
+    p[0] = _mm_unpacklo_epi8(q[0], q[2]);
+    p[1] = _mm_unpackhi_epi8(q[0], q[2]);
+    p[2] = _mm_unpacklo_epi8(q[1], q[3]);
+    p[3] = _mm_unpackhi_epi8(q[1], q[3]);
+    for (int i = 0; i < 4; i++) {
+        _mm_storel_epi64((__m128i *)(void *)(dst + 2 * i * ds), p[i]);
+        _mm_storel_epi64((__m128i *)(void *)(dst + (2 * i + 1) * ds), _mm_unpackhi_epi64(p[i], p[i]));
     }
-    for (int i = 0; i < 16; i++) _mm_storeu_si128((__m128i *)(void *)(dst + i * ds), a[i]);
 }
 
 /* ---- narrow blocks of 4-byte elements: 2 or 3 channels to pixels and back -------------------------------------------------- */
@@ -135,35 +141,33 @@ static int64_t unweave3_b4(const uint8_t *src, uint8_t *dst, int64_t ds, int64_t
 
 /* ---- the walk --------------------------------------------------------------------------------------------------------- */
 
-/* One cache-line block: rows [i0, i1) and columns [j0, j1), both multiples of the tile. */
-static inline __attribute__((always_inline)) void block(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds, int64_t i0,
-                                                        int64_t i1,
-                                                        int64_t j0, int64_t j1, int64_t elem, int64_t side, tile_fn tile) {
-    for (int64_t i = i0; i < i1; i += side)
-        for (int64_t j = j0; j < j1; j += side) tile(src + i * ss + j * elem, ss, dst + j * ds + i * elem, ds);
-}
-
+/* The last tile of a row or column is moved back inside, so that it does again a few elements of its neighbour instead of leaving an
+ * edge.  Where there is less than one tile either way, `rest` does it all. */
 static inline __attribute__((always_inline)) void walk(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds, int64_t rows,
                                                        int64_t cols,
                                                        int64_t elem, int64_t side, tile_fn tile, leat_transpose_fn rest) {
-    const int64_t line = 64 / elem, full_rows = rows - rows % side, full_cols = cols - cols % side;
-    for (int64_t j0 = 0; j0 < full_cols; j0 += line)
-        for (int64_t i0 = 0; i0 < full_rows; i0 += line) {
-            int64_t i1 = i0 + line < full_rows ? i0 + line : full_rows, j1 = j0 + line < full_cols ? j0 + line : full_cols;
-            block(src, ss, dst, ds, i0, i1, j0, j1, elem, side, tile);
-        }
-    if (full_cols < cols) rest(src + full_cols * elem, ss, dst + full_cols * ds, ds, full_rows, cols - full_cols);
-    if (full_rows < rows) rest(src + full_rows * ss, ss, dst + full_rows * elem, ds, rows - full_rows, cols);
+    const int64_t line = 64 / elem, last_i = rows - side, last_j = cols - side;
+    if (last_i < 0 || last_j < 0) {
+        rest(src, ss, dst, ds, rows, cols);
+        return;
+    }
+    for (int64_t j0 = 0; j0 < cols; j0 += line)
+        for (int64_t i0 = 0; i0 < rows; i0 += line)
+            for (int64_t i = i0; i < i0 + line && i < rows; i += side)
+                for (int64_t j = j0; j < j0 + line && j < cols; j += side) {
+                    int64_t at_i = i < last_i ? i : last_i, at_j = j < last_j ? j : last_j;
+                    tile(src + at_i * ss + at_j * elem, ss, dst + at_j * ds + at_i * elem, ds);
+                }
 }
 
-/* What the 8x8 tiles leave over. */
-static void edges_b4(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds, int64_t rows, int64_t cols) {
+/* Blocks too small for a tile of 8x8. */
+static void small_b4(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds, int64_t rows, int64_t cols) {
     walk(src, ss, dst, ds, rows, cols, 4, 4, tile_b4_half, leat_b4_transpose_ref);
 }
 
 void leat_b1_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows,
                             int64_t cols) {
-    walk(src, src_stride, dst, dst_stride, rows, cols, 1, 16, tile_b1, leat_b1_transpose_ref);
+    walk(src, src_stride, dst, dst_stride, rows, cols, 1, 8, tile_b1, leat_b1_transpose_ref);
 }
 void leat_b2_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows,
                             int64_t cols) {
@@ -183,7 +187,7 @@ void leat_b4_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst
         leat_b4_transpose_ref(src + done * 12, src_stride, dst + done * 4, dst_stride, rows - done, cols);
         return;
     }
-    walk(src, src_stride, dst, dst_stride, rows, cols, 4, 8, tile_b4, edges_b4);
+    walk(src, src_stride, dst, dst_stride, rows, cols, 4, 8, tile_b4, small_b4);
 }
 void leat_b8_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows,
                             int64_t cols) {
