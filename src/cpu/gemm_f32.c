@@ -1,8 +1,8 @@
 /* gemm_f32.c - packing, blocking and threading of the matrix multiply.
  *
- * Loops, outermost first: blocks of about LEAT_GEMM_MC rows; blocks of depth so that a panel of B stays in L1; panels of B; register
- * tiles.  Within a block of rows A and C stay in L2, and every panel of B is read once per block of rows.  A stays where it is, except
- * where its rows lie a multiple of 4 KiB apart (they would evict each other from L1): then a block of it is copied to scratch.
+ * Loops, outermost first: blocks of rows; blocks of depth so that a panel of B stays near L1; panels of B; register tiles.  Within a
+ * block of rows A and C stay in L2, and every panel of B is read once per block of rows.  When B as a whole exceeds L2, the next panel is
+ * prefetched while the tiles of this one run.  A stays where it is: copying it, also where rows lie 4 KiB apart, only cost (SPEED.md).
  */
 #include "cpu/gemm_f32.h"
 
@@ -14,8 +14,10 @@
 
 #define MAX_DEPTH 512    /* of one pass over a panel: 32 KiB at 16 columns */
 #define SINGLE_DEPTH 768 /* up to here one pass, no partial sums in C */
-#define ALIAS_FLOATS 512 /* 2 KiB: rows that far apart share few L1 sets */
-#define A_PAD 16         /* floats between copied rows */
+#define A_BYTES 262144   /* of a block of rows, one pass deep */
+#define LEAST_MC 96      /* rows of a block */
+#define MOST_MC 208
+#define LARGE_B 262144   /* floats: beyond, panels come from L3 or memory */
 #define TASK_MACS 1500000.0
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -101,16 +103,9 @@ typedef struct block {
     int64_t          stride;
     int64_t          m, count;
     int64_t          tap, taps, k0, k;
-    int64_t          skip; /* floats of the runs before k0: k0, or 0 where rows point to copies */
     int              first, last;
     int64_t          n0, n1;
 } block;
-
-static int64_t block_rows(const leat_gemm *g) { return min64(max64(g->m, 1), LEAT_GEMM_MC); }
-
-static int copies_a(const leat_gemm *g) {
-    return g->a && g->taps == 1 && g->m > 1 && g->lda % ALIAS_FLOATS == 0 && g->n > 2 * leat__gemm_f32.vec;
-}
 
 static int64_t depth_step(const leat_gemm *g) {
     return g->k <= SINGLE_DEPTH ? g->k : ceil_div(g->k, ceil_div(g->k, MAX_DEPTH));
@@ -121,10 +116,14 @@ static int64_t tap_step(const leat_gemm *g) {
     return g->k <= SINGLE_DEPTH ? max64(1, min64(g->taps, MAX_DEPTH / max64(g->k, 1))) : 1;
 }
 
+/* Rows of a block: as many as leave A's part of a pass within A_BYTES, so that B is read seldom. */
+static int64_t block_rows(const leat_gemm *g) {
+    int64_t depth = max64(1, depth_step(g) * tap_step(g)), rows = A_BYTES / (depth * (int64_t)sizeof(float));
+    return min64(max64(g->m, 1), max64(LEAST_MC, min64(rows, MOST_MC)));
+}
+
 size_t leat__f32_gemm_scratch(const leat_gemm *g) {
-    size_t rows = align64((size_t)(block_rows(g) * g->taps) * sizeof(float *));
-    size_t copy = copies_a(g) ? (size_t)(block_rows(g) * (depth_step(g) + A_PAD)) * sizeof(float) : 0;
-    return rows + align64(copy) + 64;
+    return align64((size_t)(block_rows(g) * (g->a ? 1 : g->taps)) * sizeof(float *)) + 64;
 }
 
 static void clip_bounds(const leat_epilogue *e, float *lo, float *hi) {
@@ -136,25 +135,33 @@ static int needs_pass(const leat_epilogue *e) {
     return e->act != LEAT_ACT_NONE && e->act != LEAT_ACT_RELU && e->act != LEAT_ACT_CLIP;
 }
 
+/* Asks for cache lines [i / n, (i + 1) / n) of a panel's pass that runs next. */
+static void prefetch_part(const float *panel, int64_t floats, int64_t i, int64_t n) {
+    for (int64_t at = i * floats / n; at < (i + 1) * floats / n; at += 16) __builtin_prefetch(panel + at, 0, 2);
+}
+
 static void run_panel(const block *b, int64_t column, int nv) {
     const leat_gemm *g = b->g;
     const leat_epilogue *e = &g->epilogue;
     int width = nv * leat__gemm_f32.vec;
     int64_t tiles = ceil_div(b->count, leat__gemm_f32.mr[nv]), row = 0;
-    leat_gemm_tile t = {.row_stride = g->a ? 0 : b->stride, .taps = b->taps, .tap_step = g->tap_step, .k0 = b->skip, .k = b->k, .ldc = g->ldc,
+    leat_gemm_tile t = {.row_stride = g->a ? 0 : b->stride, .taps = b->taps, .tap_step = g->tap_step, .k0 = b->k0, .k = b->k, .ldc = g->ldc,
                         .ldr = e->ldr, .n = (int)min64(width, g->n - column), .first = b->first, .last = b->last};
     if (g->a) t.k0 += b->tap * g->tap_step;
     t.b = g->b + column * g->taps * g->k + (b->tap * g->k + b->k0) * width;
-    t.bias = e->bias ? e->bias + column : NULL;
+    t.bias = b->last && e->bias ? e->bias + column : NULL;
     clip_bounds(e, &t.lo, &t.hi);
+    const float *next_panel = t.b + width * g->taps * g->k;
+    int64_t next_floats = g->n * g->k * g->taps > LARGE_B && column + 2 * width <= g->n ? width * b->taps * b->k : 0;
     for (int64_t i = 0; i < tiles; i++) {
         int64_t next = (i + 1) * b->count / tiles, m = b->m + row;
         t.rows = b->rows + (g->a ? 0 : b->tap * b->stride) + row;
         t.c = g->c + m * g->ldc + column;
         const float *residual = e->residual ? e->residual + m * e->ldr + column : NULL;
-        t.before = e->after ? NULL : residual;
-        t.after = e->after && !needs_pass(e) ? residual : NULL;
+        t.before = b->last && !e->after ? residual : NULL;
+        t.after = b->last && e->after && !needs_pass(e) ? residual : NULL;
         leat__gemm_f32.tile[nv][next - row](&t);
+        prefetch_part(next_panel, next_floats, i, tiles);
         row = next;
     }
 }
@@ -173,17 +180,7 @@ static void plain_rows(const float *a, int64_t lda, int64_t count, const float *
     for (int64_t i = 0; i < count; i++) rows[i] = a + i * lda;
 }
 
-/* Copies floats [k0, k0 + k) of the block's rows to `copy` and points rows at them. */
-static void copy_rows(const block *b, float *copy) {
-    const leat_gemm *g = b->g;
-    int64_t step = depth_step(g) + A_PAD;
-    for (int64_t i = 0; i < b->count; i++) {
-        memcpy(copy + i * step, g->a + (b->m + i) * g->lda + b->k0, (size_t)b->k * sizeof(float));
-        b->rows[i] = copy + i * step;
-    }
-}
-
-static void run_depths(block *b, float *copy) {
+static void run_depths(block *b) {
     const leat_gemm *g = b->g;
     int64_t dk = depth_step(g), dt = tap_step(g);
     for (int64_t tap = 0; tap < g->taps; tap += dt) {
@@ -194,8 +191,6 @@ static void run_depths(block *b, float *copy) {
             b->k = min64(dk, g->k - k0);
             b->first = tap == 0 && k0 == 0;
             b->last = tap + dt >= g->taps && k0 + dk >= g->k;
-            b->skip = copy ? 0 : k0;
-            if (copy) copy_rows(b, copy);
             run_panels(b);
         }
     }
@@ -219,13 +214,12 @@ static void activate(const block *b) {
 void leat__f32_gemm_part(const leat_gemm *g, int64_t m0, int64_t m1, int64_t n0, int64_t n1, void *scratch) {
     int64_t stride = block_rows(g), blocks = ceil_div(m1 - m0, stride);
     block b = {.g = g, .rows = scratch, .stride = stride, .n0 = n0, .n1 = n1};
-    float *copy = copies_a(g) ? (float *)((char *)scratch + align64((size_t)(stride * g->taps) * sizeof(float *))) : NULL;
     for (int64_t i = 0; i < blocks; i++) {
         b.m = m0 + i * (m1 - m0) / blocks;
         b.count = m0 + (i + 1) * (m1 - m0) / blocks - b.m;
         if (!g->a) g->rows(g->rows_arg, b.m, (int)b.count, b.rows, stride);
-        else if (!copy) plain_rows(g->a + b.m * g->lda, g->lda, b.count, b.rows);
-        run_depths(&b, copy);
+        else plain_rows(g->a + b.m * g->lda, g->lda, b.count, b.rows);
+        run_depths(&b);
         if (needs_pass(&g->epilogue)) activate(&b);
     }
 }

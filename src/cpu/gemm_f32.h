@@ -9,7 +9,8 @@
  * C      [M, N] row-major, stride ldc.  residual [M, N], stride ldr, may be C itself.  C may not alias A or B.
  * Never writes outside C; reads nothing outside the operands but the packing's own padding.
  * Tolerance against _ref: 2e-6 * sqrt(taps * K) * max|A| * max|B| for random data, taps * K in place of the root at worst.
- * NaN and Inf propagate.  The result of a row depends neither on the other rows nor on the number of threads.
+ * NaN and Inf propagate.  The result of a row depends neither on the other rows nor on the number of threads, but M = 1 sums in
+ * several parts.
  * RT-safe: no allocation, no failure. */
 #ifndef LEAT_CPU_GEMM_F32_H
 #define LEAT_CPU_GEMM_F32_H
@@ -22,7 +23,6 @@
 
 #define LEAT_GEMM_MAX_MR 16 /* rows of the tallest tile */
 #define LEAT_GEMM_MAX_NV 3  /* vectors of the widest panel */
-#define LEAT_GEMM_MC 96     /* about so many rows share a block of B while it is in the cache */
 
 /* What happens to an element before it is stored. */
 typedef struct leat_epilogue {
@@ -46,7 +46,7 @@ typedef struct leat_gemm_tile {
     int                 n;     /* columns to store, 1..panel columns */
     int                 first; /* 1: start from zero, 0: from C */
     int                 last;  /* 1: add bias and residual, clip */
-    const float        *bias;
+    const float        *bias;           /* these three NULL unless last */
     const float        *before, *after; /* residual added before or after the clip, stride ldr */
     int64_t             ldr;
     float               lo, hi;

@@ -131,7 +131,7 @@ static void test_blocking(void **state) {
     check_all_levels(100, 17, 800, 3);
 }
 
-/* Rows 4 KiB apart go through the copy. */
+/* Rows 4 KiB apart. */
 static void test_aliasing_rows(void **state) {
     problem p;
     setup(&p, 50, 80, 512, 1);
