@@ -55,6 +55,7 @@ static const char *reason(const leat_node *node) {
     if (node->n_out < op->min_out || (op->max_out >= 0 && node->n_out > op->max_out)) return "wrong number of outputs";
     for (int i = 0; i < op->min_in; i++)
         if (!node->in[i]) return "a required input is missing";
+    if (op->min_out > 0 && !node->out[0]) return "the first output is missing";
     return NULL;
 }
 
