@@ -33,8 +33,6 @@ int leat__pass_norm(leat_pass *pass);      /* pass_norm.c      decomposed layer 
 int leat__pass_attention(leat_pass *pass); /* pass_attention.c softmax(QK')V */
 int leat__pass_affine(leat_pass *pass);    /* pass_affine.c    batch norm, scale, shift and padding go into convolution weights */
 int leat__pass_conv(leat_pass *pass);      /* pass_conv.c      activation and residual go into the convolution */
-/* Multiplies the scale of a leat.Conv (input 4) into a copy of its weights, for an operator that has no such input.  0 when out of memory. */
-int leat__apply_scale(leat_node *conv);
 /* Folds the activation or addition behind `node` (a convolution or matrix product) into it: leat.`fused_type`.  pass_epilogue.c */
 int leat__absorb_epilogue(leat_node *node, const char *fused_type);
 int leat__pass_matmul(leat_pass *pass);    /* pass_matmul.c    bias, activation, residual, transposes go into the matrix product */

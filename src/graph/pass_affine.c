@@ -117,9 +117,9 @@ static int is_conv(const leat_node *node) {
     return leat__is(node, "Conv") || (leat__is_in(node, LEAT_FUSED_DOMAIN, "Conv") && !leat__in(node, 3) && !leat__attr(&node->attrs, "act"));
 }
 
-static int read_weights_of(weights *k, const leat_node *conv) {
-    int plain = strcmp(conv->op_type, "Conv") == 0;
-    if (!leat__in(conv, 1) || !conv->in[1]->constant) return 0;
+static int read_weights(weights *k, const leat_node *conv) {
+    int plain = is_conv(conv);
+    if ((!plain && !leat__is(conv, "ConvTranspose")) || !leat__in(conv, 1) || !conv->in[1]->constant) return 0;
     *k = (weights){.w = conv->in[1]->constant, .transposed = !plain, .group = leat__attr_int(&conv->attrs, "group", 1)};
     if (k->w->dtype != LEAT_DTYPE_F32 || k->w->rank < 3 || k->group < 1 || k->group > k->w->dims[0] || !k->w->data) return 0;
     int64_t per_pair = 1;
@@ -134,10 +134,6 @@ static int read_weights_of(weights *k, const leat_node *conv) {
     if (!bias->constant || bias->constant->dtype != LEAT_DTYPE_F32 || leat_tensor_count(bias->constant) != k->outputs) return 0;
     k->bias = bias->constant->data;
     return 1;
-}
-
-static int read_weights(weights *k, const leat_node *conv) {
-    return (is_conv(conv) || leat__is(conv, "ConvTranspose")) && read_weights_of(k, conv);
 }
 
 /* Index of the other channel of row r, column q of W ([rows][columns][inner]), counted over all groups. */
@@ -319,20 +315,6 @@ static int fold_pad(leat_pass *pass, leat_node *node) {
     if (leat__node_attr_set_ints(node, "pads", total, 2 * (rank - 2)) != LEAT_OK) return LEAT_ENOMEM;
     if (leat__is(node, "AveragePool")) leat__node_attr_set_int(node, "count_include_pad", 1);
     leat__set_in(node, 0, pad->in[0]);
-    return 1;
-}
-
-int leat__apply_scale(leat_node *conv) {
-    weights k;
-    if (!leat__in(conv, 4)) return 1;
-    if (!read_weights_of(&k, conv)) return 0;
-    double *scale = leat__calloc((size_t)k.outputs, sizeof *scale, LEAT_MEMORY_GRAPH);
-    for (int64_t c = 0; scale && c < k.outputs; c++) scale[c] = (double)k.scale[c];
-    leat_value *w = scale ? scaled_weights(conv->graph, &k, scale, 0) : NULL;
-    leat__free(scale);
-    if (!w) return 0;
-    leat__set_in(conv, 1, w);
-    leat__set_in(conv, 4, NULL);
     return 1;
 }
 

@@ -15,6 +15,7 @@
 #include "graph/pass.h"
 #include "ops/fused.h"
 
+#define INPUTS 11 /* of leat.InvertedResidual */
 #define MIDDLE_BYTES ((int64_t)128 << 10) /* from this size on the middle is worth keeping in tiles */
 
 static int is_conv(const leat_node *node) {
@@ -84,13 +85,13 @@ static int copy_ints(leat_node *to, const leat_node *from, const char *name, int
 }
 
 static int build(leat_node *last, leat_node *expand, leat_node *depthwise) {
-    if ((expand && !leat__apply_scale(expand)) || !leat__apply_scale(depthwise) || !leat__apply_scale(last)) return LEAT_ENOMEM;
     leat_value *first = expand ? expand->in[0] : depthwise->in[0];
-    leat_value *in[8] = {first, expand ? expand->in[1] : NULL, expand ? leat__in(expand, 2) : NULL, depthwise->in[1],
-                         leat__in(depthwise, 2), last->in[1], leat__in(last, 2), leat__in(last, 3)};
+    leat_value *in[INPUTS] = {first, expand ? expand->in[1] : NULL, expand ? leat__in(expand, 2) : NULL, depthwise->in[1],
+                              leat__in(depthwise, 2), last->in[1], leat__in(last, 2), leat__in(last, 3),
+                              expand ? leat__in(expand, 4) : NULL, leat__in(depthwise, 4), leat__in(last, 4)};
     leat_node   old = *last; /* its attributes are needed after it has become the block */
-    if (!leat__become(last, LEAT_FUSED_DOMAIN, "InvertedResidual", LEAT_FUSED_OPSET, 8)) return LEAT_ENOMEM;
-    for (int i = 0; i < 8; i++) leat__set_in(last, i, in[i]);
+    if (!leat__become(last, LEAT_FUSED_DOMAIN, "InvertedResidual", LEAT_FUSED_OPSET, INPUTS)) return LEAT_ENOMEM;
+    for (int i = 0; i < INPUTS; i++) leat__set_in(last, i, in[i]);
     int ok = copy_act(last, expand, "act1") && copy_act(last, depthwise, "actd") && copy_act(last, &old, "act2") &&
              copy_ints(last, depthwise, "strides", 1, 2) && copy_ints(last, depthwise, "pads", 0, 4) &&
              copy_ints(last, depthwise, "dilations", 1, 2);

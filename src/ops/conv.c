@@ -3,22 +3,21 @@
  * prepare picks a way by the shape: depthwise, Winograd (3x3 stride 1), a padded copy for few channels, else the matrix multiply over
  * indirect rows, which covers everything.  Constant weights are packed once per model, others in every run.
  */
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "ops/conv_geom.h"
 #include "ops/conv_plan.h"
 #include "ops/fuse_attr.h"
+#include "ops/pack_scaled.h"
 
+#define CONV_SCALE 4 /* input of leat.Conv */
 #define SMALL_CIN 8 /* up to here a kernel row of a padded copy is one run */
 
 static size_t align64(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 
 static const leat_tensor *conv_bias(const leat_op_call *call) { return leat__op_in(call, 2); }
 static const leat_tensor *conv_residual(const leat_op_call *call) { return call->op->max_in > 3 ? leat__op_in(call, 3) : NULL; }
-static const leat_tensor *conv_scale(const leat_op_call *call) { return leat__op_in(call, 4); }
 
 static int is_transpose(const leat_op_call *call) { return strcmp(call->op->name, "ConvTranspose") == 0; }
 
@@ -27,21 +26,12 @@ static int read_geometry(leat_op_call *call, leat_conv_shape *s) {
     return is_transpose(call) ? leat__conv_transpose_geometry(call, x, w, s) : leat__conv_geometry(call, x, w, s);
 }
 
-static int check_scale(leat_op_call *call, const leat_conv_shape *shape) {
-    const leat_tensor *scale = conv_scale(call);
-    if (!scale) return LEAT_OK;
-    if (scale->dtype != LEAT_DTYPE_F32 || leat_tensor_count(scale) != shape->cout || call->in[0]->dtype != LEAT_DTYPE_F32 || !leat__op_is_const(call, 1) ||
-        !leat__op_is_const(call, 4))
-        return leat__op_fail(call, LEAT_ESHAPE, "the scale must be constant float32[%lld] over constant weights", (long long)shape->cout);
-    return LEAT_OK;
-}
-
 static int conv_infer(leat_op_call *call) {
     leat_conv_shape shape;
     const leat_tensor *x = leat__op_in(call, 0);
     int status = read_geometry(call, &shape);
     if (!status) status = leat__conv_check_bias(call, &shape, x, conv_bias(call));
-    if (!status) status = check_scale(call, &shape);
+    if (!status) status = leat__op_check_scale(call, 1, CONV_SCALE, shape.cout);
     if (status) return status;
     leat_tensor y = {0};
     const leat_tensor *residual = conv_residual(call);
@@ -88,38 +78,9 @@ static size_t take(size_t *total, size_t bytes) {
     return at;
 }
 
-typedef struct pack_job {
-    const conv_plan *plan;
-    const float     *w, *scale;
-    int64_t          outputs, each; /* output channels, weights of one */
-    int              failed;
-} pack_job;
-
-/* How often a scaled packing ran out of memory: part of the variant, so that what such a failure left behind is never found again. */
-static atomic_uint failed_fills;
-
-static void fill_pack(void *block, void *arg) {
-    pack_job *job = arg;
-    if (!job->scale) {
-        job->plan->algo->pack(job->plan, job->w, block);
-        return;
-    }
-    float *scaled = leat__calloc((size_t)job->outputs, (size_t)job->each * sizeof(float), LEAT_MEMORY_WEIGHTS);
-    if (!scaled) {
-        job->failed = 1;
-        atomic_fetch_add(&failed_fills, 1);
-        return;
-    }
-    for (int64_t m = 0; m < job->outputs; m++)
-        for (int64_t i = 0; i < job->each; i++) scaled[m * job->each + i] = job->w[m * job->each + i] * job->scale[m];
-    job->plan->algo->pack(job->plan, scaled, block);
-    leat__free(scaled);
-}
-
-/* Shared weights under another scale are another packing. */
-static uint64_t scale_variant(const float *scale) {
-    uint64_t word = (uint64_t)(uintptr_t)scale + atomic_load(&failed_fills);
-    return scale ? (word * 0x9e3779b97f4a7c15u) | 1 : 0;
+static void pack_plan(const float *w, void *packed, void *arg) {
+    const conv_plan *plan = arg;
+    plan->algo->pack(plan, w, packed);
 }
 
 static int prepare_weights(leat_op_call *call, conv_plan *p, size_t *total) {
@@ -129,12 +90,9 @@ static int prepare_weights(leat_op_call *call, conv_plan *p, size_t *total) {
         return LEAT_OK;
     }
     const leat_conv_shape *s = &p->shape;
-    pack_job job = {.plan = p, .w = call->in[1]->data, .outputs = s->cout, .each = leat_tensor_count(call->in[1]) / (s->cout ? s->cout : 1)};
-    if (conv_scale(call)) job.scale = call->in[4]->data;
     uint64_t variant = leat__f32_gemm_format() | (uint64_t)(p->algo->name[0] & 0x7f) << 8 | (uint64_t)(p->algo->name[5] & 0x7f) << 56 | (uint64_t)p->variant << 16 |
                        (uint64_t)(s->group & 0xffff) << 24 | (uint64_t)(leat__conv_taps(s) & 0xffff) << 40;
-    p->weights = leat__op_pack(call, job.w, variant ^ scale_variant(job.scale), bytes, fill_pack, &job);
-    if (job.failed) return leat__op_fail(call, LEAT_ENOMEM, "out of memory while packing weights");
+    p->weights = leat__op_pack_scaled(call, 1, CONV_SCALE, variant, bytes, pack_plan, p);
     return p->weights ? LEAT_OK : LEAT_ENOMEM;
 }
 

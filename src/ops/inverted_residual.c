@@ -13,6 +13,7 @@
 #include "cpu/cpu.h"
 #include "ops/conv_geom.h"
 #include "ops/fuse_attr.h"
+#include "ops/pack_scaled.h"
 
 #define LEAST_ROWS 64     /* of a product, where the map has them */
 #define LEAST_STRIP 40    /* output columns: below, halo columns cost too much */
@@ -63,6 +64,9 @@ static int read_shapes(leat_op_call *call, ir_plan *p) {
     if (!status) status = check_bias(call, IR_B1, p->e);
     if (!status) status = check_bias(call, IR_BD, p->e);
     if (!status) status = check_bias(call, IR_B2, p->co);
+    if (!status) status = leat__op_check_scale(call, IR_W1, IR_S1, p->e);
+    if (!status) status = leat__op_check_scale(call, IR_WD, IR_SD, p->e);
+    if (!status) status = leat__op_check_scale(call, IR_W2, IR_S2, p->co);
     if (!status) status = leat__conv_geometry_of_group(call, &expanded, wd, p->e, &p->dw);
     if (!status) choose_block(p, leat__op_in(call, IR_W1) != NULL);
     if (!status && p->dw.kernel[1] > LEAT_DWCONV_MAX_ROWS)
@@ -89,6 +93,7 @@ static int ir_infer(leat_op_call *call) {
 typedef struct pack_job {
     const ir_plan *p;
     const float   *w;
+    void (*fill)(void *packed, void *arg);
 } pack_job;
 
 static int64_t block_there(const ir_plan *p, int64_t block) { return min64(p->eb, p->e - block * p->eb); }
@@ -117,10 +122,17 @@ static void fill_w2(void *packed, void *arg) {
         leat__f32_gemm_pack_tap(j->w + b * p->eb, p->blocks, b, p->eb, p->co, block_there(p, b), p->co, 1, p->e, packed);
 }
 
+static void fill_from(const float *w, void *packed, void *arg) {
+    pack_job *j = arg;
+    j->w = w;
+    j->fill(packed, j);
+}
+
 static const float *pack_one(leat_op_call *call, const ir_plan *p, int input, size_t bytes, void (*fill)(void *, void *)) {
-    pack_job job = {p, call->in[input]->data};
+    pack_job job = {.p = p, .fill = fill};
+    int scale = input == IR_W1 ? IR_S1 : input == IR_WD ? IR_SD : IR_S2;
     uint64_t variant = leat__f32_gemm_format() | (uint64_t)input << 8 | (uint64_t)(p->eb & 0xffffff) << 16 | (uint64_t)(p->e & 0xffffff) << 40;
-    return leat__op_pack(call, job.w, variant, bytes, fill, &job);
+    return leat__op_pack_scaled(call, input, scale, variant, bytes, fill_from, &job);
 }
 
 static int pack_weights(leat_op_call *call, ir_plan *p) {

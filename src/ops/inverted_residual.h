@@ -10,7 +10,7 @@
 #include "cpu/dwconv_f32.h"
 #include "ops/op.h"
 
-enum { IR_X, IR_W1, IR_B1, IR_WD, IR_BD, IR_W2, IR_B2, IR_R, IR_INPUTS };
+enum { IR_X, IR_W1, IR_B1, IR_WD, IR_BD, IR_W2, IR_B2, IR_R, IR_S1, IR_SD, IR_S2, IR_INPUTS };
 
 typedef struct ir_plan {
     leat_conv_shape dw;              /* the depthwise: cin = cout = group = E */
