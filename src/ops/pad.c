@@ -223,9 +223,9 @@ static int center_pads(leat_op_call *call, int64_t begin[LEAT_MAX_RANK], int64_t
     memset(begin, 0, LEAT_MAX_RANK * sizeof *begin);
     memset(end, 0, LEAT_MAX_RANK * sizeof *end);
     for (int i = 0; i < n; i++) {
-        int64_t more = shape[i] - x->dims[axes[i]];
         if (shape[i] < 0 || shape[i] > INT64_MAX / 64)
             return leat__op_fail(call, LEAT_ESHAPE, "shape[%d] is %" PRId64, i, shape[i]);
+        int64_t more = shape[i] - x->dims[axes[i]];
         begin[axes[i]] = more / 2;
         end[axes[i]] = more - more / 2;
     }

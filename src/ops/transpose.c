@@ -85,7 +85,7 @@ static int shuffle_infer(leat_op_call *call) {
     const leat_tensor *x = call->in[0];
     int64_t groups = leat__attr_int(call->attrs, "groups", 0);
     if (x->rank < 2) return leat__op_fail(call, LEAT_ESHAPE, "input has rank %d, needs channels on axis 1", x->rank);
-    if (groups < 1 || x->dims[1] % groups)
+    if (groups < 1 || (groups > 1 && groups > x->dims[1]) || x->dims[1] % groups)
         return leat__op_fail(call, LEAT_ESHAPE, "%" PRId64 " channels do not divide into %" PRId64 " groups", x->dims[1], groups);
     return leat__infer_same(call);
 }
