@@ -16,7 +16,12 @@
 #include "cpu/act.h"
 #include "leat/common.h"
 
-typedef enum leat_vbin { LEAT_VBIN_ADD, LEAT_VBIN_SUB, LEAT_VBIN_MUL, LEAT_VBIN_DIV, LEAT_VBIN_MIN, LEAT_VBIN_MAX, LEAT_VBIN_COUNT } leat_vbin;
+typedef enum leat_vbin {
+    LEAT_VBIN_ADD, LEAT_VBIN_SUB, LEAT_VBIN_MUL, LEAT_VBIN_DIV,
+    LEAT_VBIN_MIN, LEAT_VBIN_MAX, /* NaN propagates */
+    LEAT_VBIN_PRELU,              /* a < 0 ? a b : a */
+    LEAT_VBIN_COUNT
+} leat_vbin;
 
 typedef enum leat_vred {
     LEAT_VRED_SUM,   /* 0 for n = 0 */

@@ -97,6 +97,7 @@ REF_BINARY(mul, l *r)
 REF_BINARY(div, l / r)
 REF_BINARY(min, min1(l, r))
 REF_BINARY(max, max1(l, r))
+REF_BINARY(prelu, l < 0 ? l * r : l)
 
 /* ---- reductions ----------------------------------------------------------------------------------------------------- */
 
@@ -232,6 +233,7 @@ void leat__vmath_fill_ref(leat_vmath_table *t) {
     FILL_BINARY(DIV, div);
     FILL_BINARY(MIN, min);
     FILL_BINARY(MAX, max);
+    FILL_BINARY(PRELU, prelu);
     FILL_REDUCE(SUM, sum);
     FILL_REDUCE(MAX, max);
     FILL_REDUCE(MIN, min);

@@ -211,6 +211,7 @@ BINARY_ROWS(mul, V_MUL(l, r))
 BINARY_ROWS(div, V_DIV(l, r))
 BINARY_ROWS(min, v_minp(l, r))
 BINARY_ROWS(max, v_maxp(l, r))
+BINARY_ROWS(prelu, V_SEL(V_LT(l, V_SET(0.0f)), V_MUL(l, r), l))
 
 static void affine(const float *x, const float *scale, const float *bias, float *y, int64_t n) {
     int64_t i = 0;
@@ -406,6 +407,7 @@ static void fill_table(leat_vmath_table *t) {
     FILL_BINARY(DIV, div);
     FILL_BINARY(MIN, min);
     FILL_BINARY(MAX, max);
+    FILL_BINARY(PRELU, prelu);
     FILL_REDUCE(SUM, sum);
     FILL_REDUCE(MAX, max);
     FILL_REDUCE(MIN, min);

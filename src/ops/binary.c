@@ -107,7 +107,7 @@ static const binary_row rows[] = {
     {"Div", LEAT_VBIN_DIV + 1, 0, {ALL_ROWS(div)}},
     {"Mod", 0, 0, {ALL_ROWS(mod)}},
     {"Mod:fmod", 0, 0, {SIGNED_ROWS(fmod), UNSIGNED_ROWS(mod), FLOAT_ROWS(fmod)}},
-    {"PRelu", 0, 0, {FLOAT_ROWS(prelu), [LEAT_DTYPE_I32] = prelu_i32, [LEAT_DTYPE_I64] = prelu_i64, [LEAT_DTYPE_U32] = prelu_u32,
+    {"PRelu", LEAT_VBIN_PRELU + 1, 0, {FLOAT_ROWS(prelu), [LEAT_DTYPE_I32] = prelu_i32, [LEAT_DTYPE_I64] = prelu_i64, [LEAT_DTYPE_U32] = prelu_u32,
                      [LEAT_DTYPE_U64] = prelu_u64}},
     {"BitShift:LEFT", 0, 0, {SIGNED_ROWS(shl), UNSIGNED_ROWS(shl)}},
     {"BitShift:RIGHT", 0, 0, {UNSIGNED_ROWS(shr)}},

@@ -181,7 +181,7 @@ static void check_lengths(void) {
             assert_true(y[GUARD + n] == canary);
             float l = n ? a[GUARD + n - 1] : 0, r = n ? b[n - 1] : 0;
             float want = op == LEAT_VBIN_ADD ? l + r : op == LEAT_VBIN_SUB ? l - r : op == LEAT_VBIN_MUL ? l * r : op == LEAT_VBIN_DIV ? l / r :
-                         op == LEAT_VBIN_MIN ? fminf(l, r) : fmaxf(l, r);
+                         op == LEAT_VBIN_MIN ? fminf(l, r) : op == LEAT_VBIN_MAX ? fmaxf(l, r) : l < 0 ? l * r : l;
             if (n) assert_true(y[GUARD + n - 1] == want);
         }
     }
