@@ -5,7 +5,7 @@
  * The wide tensor in the middle is several times as large as both ends; computed in row tiles it never leaves the cache.  The pattern
  * is anchored at the depthwise convolution, after pass_conv.c has put activations and the residual into the convolutions.  Every value
  * in between must have one reader.  Without an expansion in front (or with one that others read too) depthwise + pointwise alone
- * is matched.
+ * is matched.  A Concat of two equal tensors in front becomes two inputs.
  *
  * Where it pays: only if the middle is too large for the cache; else three well-blocked convolutions are as fast.  With unknown
  * spatial dims the channels decide.
@@ -15,7 +15,7 @@
 #include "graph/pass.h"
 #include "ops/fused.h"
 
-#define INPUTS 11 /* of leat.InvertedResidual */
+#define INPUTS 12 /* of leat.InvertedResidual */
 #define MIDDLE_BYTES ((int64_t)128 << 10) /* from this size on the middle is worth keeping in tiles */
 
 static int is_conv(const leat_node *node) {
@@ -114,7 +114,20 @@ static int inverted(leat_pass *pass, leat_node *node) {
     return build(last, expand, node);
 }
 
+/* Two equal tensors are concatenated only for this block (the skip connection of a U-Net): it reads them one beside the other. */
+static int read_parts(leat_pass *pass, leat_node *node) {
+    if (!leat__is_in(node, LEAT_FUSED_DOMAIN, "InvertedResidual") || !leat__in(node, 1) || node->n_in < INPUTS) return 0;
+    leat_node *concat = leat__from(node, 0, "Concat");
+    if (!concat || concat->n_in != 2 || leat__attr_int(&concat->attrs, "axis", 0) != 1 || !leat__feeds_only(concat, node)) return 0;
+    if (concat->in[0] == concat->in[1] || !leat__surely_same_shape(concat->in[0], concat->in[1])) return 0;
+    leat__set_in(node, 0, concat->in[0]);
+    leat__set_in(node, INPUTS - 1, concat->in[1]);
+    leat__kill(concat);
+    return 1;
+}
+
 int leat__pass_inverted(leat_pass *pass) {
     if (!leat__op_find(LEAT_FUSED_DOMAIN, "InvertedResidual", LEAT_FUSED_OPSET)) return LEAT_OK;
-    return leat__pass_each(pass, inverted);
+    int status = leat__pass_each(pass, inverted);
+    return status == LEAT_OK ? leat__pass_each(pass, read_parts) : status;
 }

@@ -52,8 +52,12 @@ static int read_shapes(leat_op_call *call, ir_plan *p) {
     const leat_tensor *x = leat__op_in(call, IR_X), *wd = leat__op_in(call, IR_WD), *w2 = leat__op_in(call, IR_W2);
     if (!x || !wd || !w2 || x->rank != 4 || wd->rank != 4 || w2->rank != 4 || x->dtype != LEAT_DTYPE_F32)
         return leat__op_fail(call, LEAT_ESHAPE, "inputs X, WD and W2 must be float32 of rank 4");
+    const leat_tensor *x2 = leat__op_in(call, IR_X2);
+    if (x2 && (x2->dtype != x->dtype || !leat__dims_equal(x, x2) || !leat__op_in(call, IR_W1) || x->dims[1] > INT32_MAX))
+        return leat__op_fail(call, LEAT_ESHAPE, "X2 must have the shape of X, and W1 be there");
     leat_tensor expanded = *x; /* what the depthwise sees */
-    p->c = x->dims[1];
+    p->parts = x2 ? 2 : 1;
+    p->c = x->dims[1] * p->parts;
     p->e = expanded.dims[1] = wd->dims[0];
     p->co = w2->dims[0];
     int status = LEAT_OK;
@@ -204,7 +208,8 @@ static void size_scratch(leat_op_call *call, ir_plan *p) {
     const leat_conv_shape *s = &p->dw;
     int64_t in = leat__conv_in_pixels(s), out = leat__conv_out_pixels(s), channels = p->blocks * p->eb;
     leat_gemm expand = leat__ir_expand_gemm(p, in), project = leat__ir_project_gemm(p, out, out);
-    expand.a = project.a = (const float *)p; /* only whether there is one counts */
+    project.a = (const float *)p; /* only whether there is one counts */
+    if (p->parts == 1) expand.a = project.a;
     size_t g1 = leat__f32_gemm_scratch(&expand), g2 = leat__f32_gemm_scratch(&project), gemm = g1 > g2 ? g1 : g2, total = 64, own = 0;
     int64_t ring = !p->w1 ? 0 : p->staged ? in * p->eb : p->ring_rows * p->columns * channels;
     p->at_gemm = take(&own, gemm); /* first: a worker's scratch is the product's too */
@@ -215,6 +220,7 @@ static void size_scratch(leat_op_call *call, ir_plan *p) {
     p->at_biases = take(&total, (size_t)(2 * channels) * sizeof(float));
     p->at_workers = take(&total, own * (size_t)p->threads);
     if (is_plain(call->in[IR_X])) p->at_x = take(&total, leat_tensor_bytes(call->in[IR_X]));
+    if (is_plain(leat__op_in(call, IR_X2))) p->at_x2 = take(&total, leat_tensor_bytes(call->in[IR_X2]));
     if (is_plain(leat__op_out(call, 0))) p->at_y = take(&total, leat_tensor_bytes(call->out[0]));
     if (is_plain(leat__op_in(call, IR_R))) p->at_residual = take(&total, leat_tensor_bytes(call->in[IR_R]));
     call->scratch_bytes = total;
@@ -257,6 +263,7 @@ static int ir_run_op(leat_op_call *call) {
     leat_tensor *y = leat__op_out(call, 0);
     if (!y || leat_tensor_count(y) == 0) return LEAT_OK;
     ir_run r = {.call = call, .p = p, .x = as_nhwc(call, call->in[IR_X], p->at_x), .residual = as_nhwc(call, leat__op_in(call, IR_R), p->at_residual)};
+    r.x2 = as_nhwc(call, leat__op_in(call, IR_X2), p->at_x2);
     r.y = p->at_y ? (float *)((char *)call->scratch + p->at_y) : y->data;
     leat__ir_run(&r);
     int64_t pixels = leat__conv_out_pixels(&p->dw), image = pixels * p->co;

@@ -10,11 +10,12 @@
 #include "cpu/dwconv_f32.h"
 #include "ops/op.h"
 
-enum { IR_X, IR_W1, IR_B1, IR_WD, IR_BD, IR_W2, IR_B2, IR_R, IR_S1, IR_SD, IR_S2, IR_INPUTS };
+enum { IR_X, IR_W1, IR_B1, IR_WD, IR_BD, IR_W2, IR_B2, IR_R, IR_S1, IR_SD, IR_S2, IR_X2, IR_INPUTS };
 
 typedef struct ir_plan {
     leat_conv_shape dw;              /* the depthwise: cin = cout = group = E */
-    int64_t         c, e, co;        /* channels of x, middle, y */
+    int64_t         c, e, co;        /* channels of x (with X2), middle, y */
+    int             parts;           /* 2: the second half of the channels is X2 */
     int64_t         eb, blocks;      /* channels of a block, number of blocks */
     leat_epilogue   expand, project; /* act, params, after */
     int             act_dw;
@@ -26,7 +27,7 @@ typedef struct ir_plan {
     int64_t         block, segments; /* output rows per tile; independent runs of rows per strip */
     int64_t         ring_rows, columns; /* expanded rows kept, expanded columns of a strip at most */
     size_t          at_ring, at_middle, at_gemm, worker_bytes; /* in a worker's scratch, but at_middle of stages in the shared one */
-    size_t          at_biases, at_workers, at_x, at_y, at_residual;
+    size_t          at_biases, at_workers, at_x, at_x2, at_y, at_residual;
     int             threads;
     char            kernel[48];
 } ir_plan;
@@ -35,7 +36,7 @@ typedef struct ir_plan {
 typedef struct ir_run {
     leat_op_call  *call;
     const ir_plan *p;
-    const float   *x, *residual;
+    const float   *x, *x2, *residual;
     float         *y;
     const float   *b1, *bd; /* [blocks * eb], zero-padded, or NULL */
 } ir_run;

@@ -15,7 +15,8 @@ static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
 leat_gemm leat__ir_expand_gemm(const ir_plan *p, int64_t m) {
-    return (leat_gemm){.m = m, .n = p->eb, .k = p->c, .taps = 1, .lda = p->c, .ldc = p->eb, .epilogue = p->expand};
+    int64_t k = p->c / p->parts; /* an input is a tap */
+    return (leat_gemm){.m = m, .n = p->eb, .k = k, .taps = p->parts, .lda = k, .ldc = p->eb, .epilogue = p->expand};
 }
 
 leat_gemm leat__ir_project_gemm(const ir_plan *p, int64_t m, int64_t pixels) {
@@ -79,13 +80,17 @@ static leat_gemm project_gemm(const ir_run *r, int64_t m, int64_t pixels) {
     return g;
 }
 
+static const float *image_of(const ir_run *r, const float *x, int64_t n) {
+    return x ? x + n * leat__conv_in_pixels(&r->p->dw) * (r->p->c / r->p->parts) : NULL;
+}
+
 /* ---- tiled --------------------------------------------------------------------------------------------------------------- */
 
 typedef struct strip_task {
     const ir_run *r;
     const ir_plan *p;
     ir_depthwise  w;
-    const float  *x, *residual; /* of the image */
+    const float  *x[2], *residual; /* of the image */
     float        *y;
     float        *ring, *middle; /* [blocks][ring_rows][columns][eb], [blocks][rows of the tile][width][eb] */
     void         *gemm_scratch;
@@ -96,9 +101,11 @@ typedef struct strip_task {
 
 static void strip_rows(const void *arg, int64_t m, int count, const float **rows, int64_t stride) {
     const strip_task *t = arg;
-    int64_t row = m / t->columns, column = m % t->columns, width = t->p->dw.in[2];
+    int64_t row = m / t->columns, column = m % t->columns, width = t->p->dw.in[2], channels = t->p->c / t->p->parts;
     for (int i = 0; i < count; i++) {
-        rows[i] = t->x + ((t->row + row) * width + t->iw0 + column) * t->p->c;
+        int64_t at = ((t->row + row) * width + t->iw0 + column) * channels;
+        rows[i] = t->x[0] + at;
+        if (t->p->parts > 1) rows[stride + i] = t->x[1] + at;
         if (++column < t->columns) continue;
         column = 0;
         row++;
@@ -143,7 +150,7 @@ static void run_tile(strip_task *t, int64_t oh, int64_t count, int64_t begin, in
         for (int64_t i = 0; i < count; i++) {
             float *to = middle + i * t->width * p->eb;
             if (p->w1) depthwise_row(&t->w, oh + i, ring, p->ring_rows, t->columns * p->eb, to);
-            else depthwise_row(&t->w, oh + i, t->x + t->iw0 * p->c, INT64_MAX, p->dw.in[2] * p->c, to);
+            else depthwise_row(&t->w, oh + i, t->x[0] + t->iw0 * p->c, INT64_MAX, p->dw.in[2] * p->c, to);
         }
     }
     project_rows(t, oh, count);
@@ -182,7 +189,8 @@ static void run_strip(void *arg, int64_t index, int worker) {
     int64_t out = leat__conv_out_pixels(s) * p->co;
     char *scratch = (char *)r->call->scratch + p->at_workers + (size_t)worker * p->worker_bytes;
     strip_task t = {.r = r, .p = p, .ring = (float *)(scratch + p->at_ring), .middle = (float *)(scratch + p->at_middle), .gemm_scratch = scratch + p->at_gemm};
-    t.x = r->x + n * leat__conv_in_pixels(s) * p->c;
+    t.x[0] = image_of(r, r->x, n);
+    t.x[1] = image_of(r, r->x2, n);
     t.y = r->y + n * out;
     t.residual = r->residual ? r->residual + n * out : NULL;
     place_strip(&t, strip);
@@ -193,9 +201,16 @@ static void run_strip(void *arg, int64_t index, int worker) {
 
 typedef struct stage_job {
     const ir_run *r;
-    const float  *x;
+    const float  *x[2]; /* of the image */
     float        *middle;
 } stage_job;
+
+static void stage_rows(const void *arg, int64_t m, int count, const float **rows, int64_t stride) {
+    const stage_job *j = arg;
+    const ir_plan *p = j->r->p;
+    for (int part = 0; part < p->parts; part++)
+        for (int i = 0; i < count; i++) rows[part * stride + i] = j->x[part] + (m + i) * (p->c / p->parts);
+}
 
 static void run_block(void *arg, int64_t block, int worker) {
     const stage_job *j = arg;
@@ -203,7 +218,9 @@ static void run_block(void *arg, int64_t block, int worker) {
     const leat_conv_shape *s = &p->dw;
     char *scratch = (char *)j->r->call->scratch + p->at_workers + (size_t)worker * p->worker_bytes;
     leat_gemm g = block_gemm(j->r, block, leat__conv_in_pixels(s));
-    g.a = j->x;
+    if (p->parts == 1) g.a = j->x[0];
+    g.rows = stage_rows;
+    g.rows_arg = j;
     g.c = (float *)(scratch + p->at_ring);
     leat__f32_gemm_part(&g, 0, g.m, 0, g.n, scratch + p->at_gemm);
     ir_depthwise w = depthwise(p, s->in[2], s->out[2], s->pad[2]);
@@ -217,7 +234,7 @@ static void run_stages(const ir_run *r, int64_t n) {
     const leat_conv_shape *s = &p->dw;
     int64_t out = leat__conv_out_pixels(s);
     char *scratch = r->call->scratch;
-    stage_job j = {r, r->x + n * leat__conv_in_pixels(s) * p->c, (float *)(scratch + p->at_middle)};
+    stage_job j = {r, {image_of(r, r->x, n), image_of(r, r->x2, n)}, (float *)(scratch + p->at_middle)};
     leat__tpool_for_n(r->call->pool, p->threads, p->blocks, run_block, &j);
     leat_gemm g = project_gemm(r, out, out);
     g.a = j.middle;

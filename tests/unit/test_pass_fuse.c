@@ -234,6 +234,20 @@ static void an_inverted_residual_is_one_node(void **state) {
     assert_int_equal(gb_count(g, "leat", "Conv") + gb_count(g, "", "Conv"), 0);
 }
 
+static void concat_in_front(gb *g, int side) {
+    leat_value *x = gb_input(g, 4, 1, 24, side, side), *y = gb_op(g, "Concat", 2, gb_conv(g, x, 12, 24, 1, 1), gb_conv(g, x, 12, 24, 1, 1));
+    leat__node_attr_set_int(y->producer, "axis", 1);
+    y = gb_op(g, "Relu", 1, gb_batch_norm(g, gb_conv(g, y, 48, 24, 1, 1), 48));
+    y = gb_op(g, "Relu", 1, gb_conv(g, y, 48, 48, 3, 48));
+    gb_output(g, gb_conv(g, y, 4, 48, 1, 1));
+    gb_optimise(g, 0);
+    assert_non_null(gb_find(g, "leat", "InvertedResidual")->in[11]);
+    assert_int_equal(gb_count(g, "", "Concat"), 0);
+}
+
+static void an_inverted_residual_reads_both_parts_of_a_concat(void **state) { concat_in_front(*state, 36); }
+static void the_same_in_tiles(void **state) { concat_in_front(*state, 116); }
+
 /* ---- matrix products ----------------------------------------------------------------------------------------------------------- */
 
 static void bias_activation_and_residual_go_into_the_product(void **state) {
@@ -316,7 +330,8 @@ int main(void) {
         GB_TEST(zero_padding_goes_into_the_convolution), GB_TEST(padding_by_another_value_stays),
         GB_TEST(residual_and_activation_in_both_orders), GB_TEST(two_convolutions_meet_in_the_later_one),
         GB_TEST(an_addition_that_broadcasts_stays), GB_TEST(a_residual_of_unknown_size_is_seen_by_the_probe),
-        GB_TEST(a_value_that_others_read_is_not_absorbed), GB_TEST(an_inverted_residual_is_one_node),
+        GB_TEST(a_value_that_others_read_is_not_absorbed), GB_TEST(an_inverted_residual_is_one_node), GB_TEST(an_inverted_residual_reads_both_parts_of_a_concat),
+        GB_TEST(the_same_in_tiles),
         GB_TEST(a_sigmoid_over_few_channels_stays),
         GB_TEST(bias_activation_and_residual_go_into_the_product), GB_TEST(gemm_takes_an_activation),
         GB_TEST(transposes_and_scale_go_into_the_product), GB_TEST(attention_is_one_node),
