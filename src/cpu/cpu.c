@@ -118,7 +118,8 @@ static void find_caches(void) {
     for (int i = 0; i < 8 && read_sysfs(i, "level", level, sizeof level); i++) {
         if (!read_sysfs(i, "type", type, sizeof type) || !read_sysfs(i, "size", size, sizeof size)) continue;
         char *unit;
-        size_t bytes = strtoul(size, &unit, 10) << (*unit == 'K' ? 10 : *unit == 'M' ? 20 : 0);
+        size_t number = strtoul(size, &unit, 10); /* in a statement of its own: `unit` is set before it is read */
+        size_t bytes = number << (*unit == 'K' ? 10 : *unit == 'M' ? 20 : 0);
         int l = atoi(level);
         if (l >= 1 && l <= 3 && type[0] != 'I') caches[l] = bytes;
     }
