@@ -64,13 +64,15 @@ typedef struct leat_preprocess {
     float      crop_ratio;    /* LEAT_FIT_CROP: 256/224 for the usual 224 from 256 */
     uint8_t    pad[3];        /* LEAT_FIT_LETTERBOX: RGB */
     int32_t    channels;      /* 3, or 1 = luma (0.299 R + 0.587 G + 0.114 B) */
+    int32_t    antialias;     /* 1 = when shrinking, widen the linear filter with the ratio (as Pillow and torchvision do); 0 = two
+                               * source pixels an axis, whatever the ratio (as OpenCV's INTER_LINEAR) */
     int32_t    bgr;           /* 1 = blue first */
     int32_t    nhwc;          /* 1 = [H, W, C], 0 = [C, H, W] */
     leat_dtype dtype;         /* F32, F16 or U8 (rounded to nearest even, clamped) */
     float      scale, mean[3], std[3];
 } leat_preprocess;
 
-/* Fills *options: 224 x 224, crop 256/224, RGB, NCHW, float32, scale 1/255, ImageNet mean and std.  RT-safe. */
+/* Fills *options: 224 x 224, crop 256/224, antialias, RGB, NCHW, float32, scale 1/255, ImageNet mean and std.  RT-safe. */
 void leat_preprocess_default(leat_preprocess *options);
 
 /* Where the source lands in the output: output = source * scale + offset, in pixels, for undoing it on boxes. */

@@ -2,6 +2,7 @@
 #include "cpu/preproc.h"
 
 #include <immintrin.h>
+#include <string.h>
 
 /* Byte `shift / 8` of each of 8 pixels that were loaded as little-endian words. */
 static inline __m256 channel(__m256i pixels, int shift) {
@@ -35,6 +36,32 @@ void leat_f32_rows_avx2(const float *a, const float *b, float w, float mul, floa
         _mm256_storeu_ps(out + x, _mm256_add_ps(_mm256_mul_ps(v, m), s));
     }
     leat_f32_rows_ref(a + x, b + x, w, mul, add, out + x, n - x);
+}
+
+/* A pixel is 3 of 4 lanes; the last pixel of a row is read byte by byte, since a 4-byte load would leave the row. */
+static inline __m128 pixel_lanes(const uint8_t *pixel, int last) {
+    int32_t word = 0;
+    memcpy(&word, pixel, last ? 3 : 4);
+    return _mm_cvtepi32_ps(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(word)));
+}
+
+void leat_u8_taps_avx2(const uint8_t *row, int width, const int32_t *first, const int32_t *count, const float *w, float *const out[3], int n) {
+    for (int x = 0; x < n; x++) {
+        __m128 sum = _mm_setzero_ps();
+        int begin = first[x], end = begin + count[x], safe = end < width ? end : width - 1;
+        for (int t = begin; t < safe; t++) sum = _mm_add_ps(sum, _mm_mul_ps(pixel_lanes(row + 3 * t, 0), _mm_set1_ps(*w++)));
+        if (safe < end) sum = _mm_add_ps(sum, _mm_mul_ps(pixel_lanes(row + 3 * safe, 1), _mm_set1_ps(*w++)));
+        float lanes[4];
+        _mm_storeu_ps(lanes, sum);
+        for (int c = 0; c < 3; c++) out[c][x] = lanes[c];
+    }
+}
+
+void leat_f32_gather_avx2(const float *a, float w, float *sum, int n) {
+    __m256 weight = _mm256_set1_ps(w);
+    int x = 0;
+    for (; x + 8 <= n; x += 8) _mm256_storeu_ps(sum + x, _mm256_add_ps(_mm256_loadu_ps(sum + x), _mm256_mul_ps(_mm256_loadu_ps(a + x), weight)));
+    leat_f32_gather_ref(a + x, w, sum + x, n - x);
 }
 
 void leat_f32_to_f16_avx2(const float *in, uint16_t *out, int n) {

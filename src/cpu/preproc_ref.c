@@ -18,6 +18,21 @@ void leat_f32_rows_ref(const float *a, const float *b, float w, float mul, float
     for (int x = 0; x < n; x++) out[x] = (a[x] + (b[x] - a[x]) * w) * mul + add;
 }
 
+void leat_u8_taps_ref(const uint8_t *row, int width, const int32_t *first, const int32_t *count, const float *w, float *const out[3], int n) {
+    (void)width;
+    for (int x = 0; x < n; x++) {
+        float sum[3] = {0, 0, 0};
+        const uint8_t *pixel = row + 3 * first[x];
+        for (int t = 0; t < count[x]; t++, pixel += 3, w++)
+            for (int c = 0; c < 3; c++) sum[c] += (float)pixel[c] * *w;
+        for (int c = 0; c < 3; c++) out[c][x] = sum[c];
+    }
+}
+
+void leat_f32_gather_ref(const float *a, float w, float *sum, int n) {
+    for (int x = 0; x < n; x++) sum[x] += a[x] * w;
+}
+
 void leat_f32_to_f16_ref(const float *in, uint16_t *out, int n) {
     for (int x = 0; x < n; x++) out[x] = leat__f32_to_f16(in[x]);
 }

@@ -3,6 +3,7 @@
  * Bilinear resizing is separable.  For each output row the two source rows around it are needed, each shrunk to the output's columns;
  * as output rows go down, a source row serves several of them, so the last two shrunk rows are kept.  Work is therefore one visit to
  * each source row that is used, and the source is never copied.  Scratch: column tables, 2 shrunk rows, an output row.
+ * With antialias, an axis that shrinks is summed over its whole footprint instead (antialias.h); the rest stays the same.
  */
 #include "leat/media.h"
 
@@ -12,13 +13,14 @@
 #include "base/mem.h"
 #include "cpu/cpu.h"
 #include "cpu/preproc.h"
+#include "media/antialias.h"
 #include "media/image_codec.h"
 
 #define MAX_SIDE 65535
 
 void leat_preprocess_default(leat_preprocess *options) {
     *options = (leat_preprocess){
-        .size = sizeof *options, .width = 224, .height = 224, .fit = LEAT_FIT_CROP, .crop_ratio = 256.0f / 224.0f,
+        .size = sizeof *options, .width = 224, .height = 224, .fit = LEAT_FIT_CROP, .crop_ratio = 256.0f / 224.0f, .antialias = 1,
         .pad = {114, 114, 114}, .channels = 3, .dtype = LEAT_DTYPE_F32, .scale = 1.0f / 255.0f,
         .mean = {0.485f, 0.456f, 0.406f}, .std = {0.229f, 0.224f, 0.225f}};
 }
@@ -50,10 +52,9 @@ static placement place(const leat_preprocess *p, int width, int height) {
     if (p->fit == LEAT_FIT_STRETCH) return (placement){p->width, p->height, 0, 0};
     if (p->fit == LEAT_FIT_CROP) {
         double s = (sx > sy ? sx : sy) * p->crop_ratio;
-        /* the long side is truncated, as torchvision does; 1e-4 keeps an exact short side from falling by one */
-        placement r = {at_least(width * s + 1e-4, p->width), at_least(height * s + 1e-4, p->height), 0, 0};
-        r.left = -(int64_t)rint((double)(r.width - p->width) / 2);
-        r.top = -(int64_t)rint((double)(r.height - p->height) / 2);
+        placement r = {at_least(rint(width * s), p->width), at_least(rint(height * s), p->height), 0, 0};
+        r.left = -((r.width - p->width) / 2);
+        r.top = -((r.height - p->height) / 2);
         return r;
     }
     double s = sx < sy ? sx : sy;
@@ -85,6 +86,12 @@ typedef struct pass {
     float                 *weight;        /* [end - begin] */
     float                 *shrunk[2][3];  /* source rows at the output's columns, RGB; plane 0 is luma when channels is 1 */
     int                    shrunk_row[2]; /* which rows these are, -1 = none */
+    int                    filter_x, filter_y; /* the axis shrinks and antialias is wanted */
+    int32_t               *first, *count; /* [end - begin] footprints of the columns, filter_x */
+    float                 *weights;       /* of all columns, one after another */
+    float                 *sum[2][3];     /* filter_y: output rows y and y + 1 in the making, at y % 2 */
+    int                    next_row;      /* first source row that is not in the sums */
+    int64_t                sum_row;       /* output row that is complete, -1 = none */
     float                 *line[3];       /* an output row */
     float                 *mixed;         /* the same interleaved */
     float                  mul[3], add[3];
@@ -93,9 +100,13 @@ typedef struct pass {
 static size_t plane_floats(const leat_preprocess *p) { return ((size_t)p->width + 15) / 16 * 16; }
 
 #define PLANES (3 + 6 + 3 + 3)
+#define ANTIALIAS_PLANES (2 + 6)
 
 size_t leat_preprocess_scratch_bytes(const leat_preprocess *options) {
-    return options_are_valid(options) ? plane_floats(options) * PLANES * sizeof(float) : 0;
+    if (!options_are_valid(options)) return 0;
+    size_t floats = plane_floats(options) * PLANES;
+    if (options->antialias) floats += plane_floats(options) * ANTIALIAS_PLANES + leat__antialias_most_weights(options->width, MAX_SIDE);
+    return floats * sizeof(float);
 }
 
 static void share_scratch(pass *s, void *scratch) {
@@ -110,6 +121,13 @@ static void share_scratch(pass *s, void *scratch) {
         s->line[c] = next + (size_t)(9 + c) * n;
     }
     s->mixed = next + 12 * n;
+    if (s->p->antialias) {
+        next += PLANES * n;
+        s->first = (int32_t *)next;
+        s->count = (int32_t *)(next + n);
+        for (int c = 0; c < 6; c++) s->sum[c / 3][c % 3] = next + (size_t)(2 + c) * n;
+        s->weights = next + ANTIALIAS_PLANES * n;
+    }
     s->shrunk_row[0] = s->shrunk_row[1] = -1;
 }
 
@@ -143,6 +161,16 @@ static void fill_columns(pass *s) {
     }
 }
 
+static void fill_footprints(pass *s) {
+    float *w = s->weights;
+    for (int x = s->begin; x < s->end; x++) {
+        leat_footprint f = leat__footprint(x - s->at.left, s->at.width, s->image->width);
+        s->first[x - s->begin] = f.first;
+        s->count[x - s->begin] = f.count;
+        for (int i = 0; i < f.count; i++) *w++ = (float)leat__footprint_weight(&f, f.first + i);
+    }
+}
+
 static void to_luma(float *const plane[3], int n) {
     for (int x = 0; x < n; x++) plane[0][x] = 0.299f * plane[0][x] + 0.587f * plane[1][x] + 0.114f * plane[2][x];
 }
@@ -152,10 +180,40 @@ static int shrink_row(pass *s, int row, int keep) {
     for (int slot = 0; slot < 2; slot++)
         if (s->shrunk_row[slot] == row) return slot;
     int slot = keep == 0 ? 1 : keep == 1 ? 0 : s->shrunk_row[0] > s->shrunk_row[1];
-    leat__preproc.columns(s->image->data + row * s->image->stride, s->at0, s->at1, s->weight, s->shrunk[slot], s->end - s->begin, s->wide);
+    const uint8_t *data = s->image->data + row * s->image->stride;
+    if (s->filter_x) leat__preproc.taps(data, s->image->width, s->first, s->count, s->weights, s->shrunk[slot], s->end - s->begin);
+    else leat__preproc.columns(data, s->at0, s->at1, s->weight, s->shrunk[slot], s->end - s->begin, s->wide);
     if (s->p->channels == 1) to_luma(s->shrunk[slot], s->end - s->begin);
     s->shrunk_row[slot] = row;
     return slot;
+}
+
+/* Adds source row `row` to output row `y`, if it lies in its footprint. */
+static void add_row(pass *s, int64_t y, const leat_footprint *f, int row, int slot) {
+    if (row < f->first || row >= f->first + f->count) return;
+    float w = (float)leat__footprint_weight(f, row);
+    for (int c = 0; c < s->p->channels; c++) leat__preproc.gather(s->shrunk[slot][c], w, s->sum[y % 2][c], s->end - s->begin);
+}
+
+static void clear_sum(pass *s, int64_t y) {
+    for (int c = 0; c < 3; c++) memset(s->sum[y % 2][c], 0, (size_t)(s->end - s->begin) * sizeof(float));
+}
+
+/* Completes the sum of resized row `y`; rows are asked for in ascending order, each by all its channels. */
+static void sum_rows(pass *s, int64_t y) {
+    if (s->sum_row == y) return;
+    leat_footprint now = leat__footprint(y, s->at.height, s->image->height), then = leat__footprint(y + 1, s->at.height, s->image->height);
+    if (s->sum_row < 0 || s->sum_row != y - 1) {
+        clear_sum(s, y);
+        s->next_row = now.first;
+    }
+    clear_sum(s, y + 1);
+    for (; s->next_row < now.first + now.count; s->next_row++) {
+        int slot = shrink_row(s, s->next_row, -1);
+        add_row(s, y, &now, s->next_row, slot);
+        add_row(s, y + 1, &then, s->next_row, slot);
+    }
+    s->sum_row = y;
 }
 
 static void fill(float *to, float value, int n) {
@@ -177,12 +235,18 @@ static void make_line(pass *s, int64_t y, int c, float *out) {
         return;
     }
     int plane = s->p->channels == 1 ? 0 : s->p->bgr ? 2 - c : c;
+    fill(out, pad, s->begin);
+    fill(out + s->end, pad, s->p->width - s->end);
+    if (s->filter_y) {
+        sum_rows(s, y - s->at.top);
+        const float *sum = s->sum[(y - s->at.top) % 2][plane];
+        leat__preproc.rows(sum, sum, 0, s->mul[c], s->add[c], out + s->begin, s->end - s->begin);
+        return;
+    }
     int above = source_position(y, s->at.top, s->at.height, s->image->height, &weight);
     int a = shrink_row(s, above, -1);
     int b = weight > 0 ? shrink_row(s, above + 1, a) : a;
-    fill(out, pad, s->begin);
     leat__preproc.rows(s->shrunk[a][plane], s->shrunk[b][plane], weight, s->mul[c], s->add[c], out + s->begin, s->end - s->begin);
-    fill(out + s->end, pad, s->p->width - s->end);
 }
 
 static void store(const pass *s, const float *from, void *out, size_t at, int n) {
@@ -215,8 +279,12 @@ int leat_preprocess_run(const leat_preprocess *options, const leat_image *image,
         return LEAT_EINVAL;
     leat__cpu_init();
     pass s = {.p = options, .image = image, .at = place(options, image->width, image->height)};
+    s.filter_x = options->antialias && s.at.width < image->width;
+    s.filter_y = options->antialias && s.at.height < image->height;
+    s.sum_row = -1;
     share_scratch(&s, scratch);
     fill_columns(&s);
+    if (s.filter_x) fill_footprints(&s);
     for (int c = 0; c < options->channels; c++) {
         s.mul[c] = options->scale / options->std[c];
         s.add[c] = -options->mean[c] / options->std[c];

@@ -54,6 +54,21 @@ static void test_rows_and_conversions(void **state) {
 
 static double luma(const double rgb[3]) { return 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]; }
 
+/* The triangle filter over one axis: weight of source pixel i for a footprint around `centre`, normalised later. */
+static double triangle(int i, double centre, double radius) { return fmax(0, 1 - fabs(i + 0.5 - centre) / radius); }
+
+/* Channel c under the filter around (x, y) [source pixels, of pixel centres], as wide as the shrinking asks for. */
+static double filtered(const leat_image *image, double x, double y, double sx, double sy, int c) {
+    double sum = 0, norm = 0;
+    for (int j = 0; j < image->height; j++)
+        for (int i = 0; i < image->width; i++) {
+            double w = triangle(i, x + 0.5, fmax(sx, 1)) * triangle(j, y + 0.5, fmax(sy, 1));
+            sum += w * image->data[j * image->stride + 3 * i + c];
+            norm += w;
+        }
+    return sum / norm;
+}
+
 /* Channel c of the source at real position (x, y), borders clamped. */
 static double sample(const leat_image *image, double x, double y, int c) {
     double fx = fmin(fmax(x, 0), image->width - 1), fy = fmin(fmax(y, 0), image->height - 1), v = 0;
@@ -67,12 +82,11 @@ static double sample(const leat_image *image, double x, double y, int c) {
 }
 
 static double expected(const leat_preprocess *p, const leat_image *image, const leat_placement *at, int x, int y, int c) {
-    double rgb[3];
+    double rgb[3], rx = (double)image->width / at->resized_width, ry = (double)image->height / at->resized_height;
+    double sx = (x - (double)at->offset_x + 0.5) * rx - 0.5, sy = (y - (double)at->offset_y + 0.5) * ry - 0.5;
     int inside = x >= at->offset_x && x < at->offset_x + at->resized_width && y >= at->offset_y && y < at->offset_y + at->resized_height;
     for (int k = 0; k < 3; k++)
-        rgb[k] = !inside ? p->pad[k]
-                         : sample(image, (x - (double)at->offset_x + 0.5) * image->width / at->resized_width - 0.5,
-                                  (y - (double)at->offset_y + 0.5) * image->height / at->resized_height - 0.5, k);
+        rgb[k] = !inside ? p->pad[k] : p->antialias ? filtered(image, sx, sy, rx, ry, k) : sample(image, sx, sy, k);
     double v = p->channels == 1 ? luma(rgb) : rgb[p->bgr ? 2 - c : c];
     return (v * p->scale - p->mean[c]) / p->std[c];
 }
@@ -114,6 +128,7 @@ static void test_pass_against_plain_computation(void **state) {
             leat_image      image;
             leat_preprocess_default(&p);
             p.fit = (leat_fit)(k / 8 % 4);
+            p.antialias = k / 4 % 2;
             p.width = 5 + k % 29, p.height = 3 + k % 31;
             p.channels = k % 5 == 0 ? 1 : 3;
             p.bgr = k % 2, p.nhwc = k / 2 % 2;
