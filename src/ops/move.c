@@ -7,14 +7,16 @@
 #define PART_BYTES (96 << 10) /* below this a thread costs more than it copies */
 
 int leat__move_out(leat_op_call *call, int i, leat_dtype dtype, int rank, const int64_t *dims) {
+    static const int64_t none[1] = {0}; /* rank 0 may come with NULL */
     leat_tensor *out = leat__op_out(call, i);
+    int64_t count = 1;
     if (rank > LEAT_MAX_RANK)
         return leat__op_fail(call, LEAT_ELIMIT, "output has rank %d, at most %d are supported", rank, LEAT_MAX_RANK);
-    for (int k = 0; k < rank; k++)
+    for (int k = 0; k < rank; k++) { /* dims of 0 do not excuse the others: strides are made of them */
         if (dims[k] < 0) return leat__op_fail(call, LEAT_ESHAPE, "output dimension %d is %" PRId64, k, dims[k]);
-    int64_t count = rank ? leat__dims_count(dims, rank) : 1;
-    if (count < 0 || count > INT64_MAX / 64) return leat__op_fail(call, LEAT_ELIMIT, "output is too large");
-    static const int64_t none[1] = {0}; /* rank 0 may come with NULL */
+        if (dims[k] && (__builtin_mul_overflow(count, dims[k], &count) || count > INT64_MAX / 64))
+            return leat__op_fail(call, LEAT_ELIMIT, "output is too large");
+    }
     if (out) leat__tensor_set(out, dtype, rank, rank ? dims : none);
     return LEAT_OK;
 }

@@ -12,7 +12,8 @@
 /* Flags of a row that only moves bytes. */
 #define MOVE_ANY_TYPE LEAT_OP_F16
 
-/* Sets out[i] after checking rank, signs and product of dims [rank]; absent output: LEAT_OK.  `rank` may exceed LEAT_MAX_RANK (fails). */
+/* Sets out[i] after checking rank, signs and product of dims [rank], zeros left out; absent output: LEAT_OK.  `rank` may exceed
+ * LEAT_MAX_RANK (fails). */
 int leat__move_out(leat_op_call *call, int i, leat_dtype dtype, int rank, const int64_t *dims);
 
 /* Integers of input `i` into values [max], their number into *n (-1 when the input is absent).  LEAT_EDYNAMIC while data is NULL,
