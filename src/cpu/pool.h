@@ -3,6 +3,7 @@
  * Channels-last form: `in` is a list of n pointers, one for each position of a window, each to c consecutive values; the result has c
  * values.  `first` 0 continues from what is in `out` (windows with more positions than one list holds).
  *   max:  out[j] = max over i of in[i][j]         sum:  out[j] = scale * (sum over i of in[i][j]),  (out[j] + ..) when continuing
+ * Run form: `count` windows next to each other, full of n positions each: in[i] moves on by `step` values, out by c.
  * Row form (plain layout): out[i] = max(out[i], in[i * stride]), out[i] += in[i * stride].
  * The order of additions over i is the order of the list in every variant, so all levels give the same bits in the channels-last form.
  * reduce_sum: lanes are summed apart; tolerance against _ref 1e-6 * n * max|x|.
@@ -19,6 +20,8 @@ typedef struct leat_pool_kernels {
     void (*max_u8)(uint8_t *out, const uint8_t *const *in, int n, int64_t c, int first);
     void (*max_i8)(int8_t *out, const int8_t *const *in, int n, int64_t c, int first);
     void (*sum_f32)(float *out, const float *const *in, int n, int64_t c, float scale, int first);
+    void (*max_run_f32)(float *out, const float *const *in, int n, int64_t c, int64_t count, int64_t step);
+    void (*sum_run_f32)(float *out, const float *const *in, int n, int64_t c, float scale, int64_t count, int64_t step);
     void (*max_row_f32)(float *out, const float *in, int64_t n, int64_t stride);
     void (*add_row_f32)(float *out, const float *in, int64_t n, int64_t stride);
     float (*reduce_sum_f32)(const float *in, int64_t n);

@@ -64,7 +64,60 @@ static void sum_f32_avx2(float *out, const float *const *in, int n, int64_t c, f
     }
 }
 
-/* One step of an 8-bit maximum over 32 channels; signed bytes are compared as they are. */
+static void max_run_f32_avx2(float *out, const float *const *in, int n, int64_t c, int64_t count, int64_t step) {
+    for (int64_t at = 0; at < count * step; at += step, out += c) {
+        int64_t j = 0;
+        for (; j + 32 <= c; j += 32) {
+            const float *p = in[0] + at + j;
+            __m256 a = _mm256_loadu_ps(p), b = _mm256_loadu_ps(p + 8), d = _mm256_loadu_ps(p + 16), e = _mm256_loadu_ps(p + 24);
+            for (int i = 1; i < n; i++) {
+                p = in[i] + at + j;
+                a = _mm256_max_ps(a, _mm256_loadu_ps(p));
+                b = _mm256_max_ps(b, _mm256_loadu_ps(p + 8));
+                d = _mm256_max_ps(d, _mm256_loadu_ps(p + 16));
+                e = _mm256_max_ps(e, _mm256_loadu_ps(p + 24));
+            }
+            _mm256_storeu_ps(out + j, a);
+            _mm256_storeu_ps(out + j + 8, b);
+            _mm256_storeu_ps(out + j + 16, d);
+            _mm256_storeu_ps(out + j + 24, e);
+        }
+        for (; j < c; j += 8) {
+            __m256i k = tail_mask(c - j);
+            __m256 a = _mm256_maskload_ps(in[0] + at + j, k);
+            for (int i = 1; i < n; i++) a = _mm256_max_ps(a, _mm256_maskload_ps(in[i] + at + j, k));
+            _mm256_maskstore_ps(out + j, k, a);
+        }
+    }
+}
+
+static void sum_run_f32_avx2(float *out, const float *const *in, int n, int64_t c, float scale, int64_t count, int64_t step) {
+    __m256 f = _mm256_set1_ps(scale);
+    for (int64_t at = 0; at < count * step; at += step, out += c) {
+        int64_t j = 0;
+        for (; j + 32 <= c; j += 32) {
+            __m256 a = _mm256_setzero_ps(), b = a, d = a, e = a;
+            for (int i = 0; i < n; i++) {
+                const float *p = in[i] + at + j;
+                a = _mm256_add_ps(a, _mm256_loadu_ps(p));
+                b = _mm256_add_ps(b, _mm256_loadu_ps(p + 8));
+                d = _mm256_add_ps(d, _mm256_loadu_ps(p + 16));
+                e = _mm256_add_ps(e, _mm256_loadu_ps(p + 24));
+            }
+            _mm256_storeu_ps(out + j, _mm256_mul_ps(a, f));
+            _mm256_storeu_ps(out + j + 8, _mm256_mul_ps(b, f));
+            _mm256_storeu_ps(out + j + 16, _mm256_mul_ps(d, f));
+            _mm256_storeu_ps(out + j + 24, _mm256_mul_ps(e, f));
+        }
+        for (; j < c; j += 8) {
+            __m256i k = tail_mask(c - j);
+            __m256 a = _mm256_setzero_ps();
+            for (int i = 0; i < n; i++) a = _mm256_add_ps(a, _mm256_maskload_ps(in[i] + at + j, k));
+            _mm256_maskstore_ps(out + j, k, _mm256_mul_ps(a, f));
+        }
+    }
+}
+
 static void max_u8_avx2(uint8_t *out, const uint8_t *const *in, int n, int64_t c, int first) {
     int64_t j = 0;
     for (; j + 32 <= c; j += 32) {
@@ -148,6 +201,6 @@ static float reduce_max_f32_avx2(const float *in, int64_t n) {
 }
 
 void leat__pool_init_avx2(leat_pool_kernels *table) {
-    *table = (leat_pool_kernels){max_f32_avx2,     max_u8_avx2,         max_i8_avx2,         sum_f32_avx2, max_row_f32_avx2,
-                                 add_row_f32_avx2, reduce_sum_f32_avx2, reduce_max_f32_avx2, LEAT_ISA_AVX2};
+    *table = (leat_pool_kernels){max_f32_avx2,     max_u8_avx2,      max_i8_avx2,         sum_f32_avx2,        max_run_f32_avx2, sum_run_f32_avx2,
+                                 max_row_f32_avx2, add_row_f32_avx2, reduce_sum_f32_avx2, reduce_max_f32_avx2, LEAT_ISA_AVX2};
 }

@@ -123,27 +123,60 @@ static void fill_empty(leat_dtype dtype, pool_kind kind, char *out, int64_t c) {
     else memset(out, kind == POOL_MAX && dtype == LEAT_DTYPE_I8 ? 0x80 : 0, (size_t)c * leat_dtype_size(dtype));
 }
 
+/* Output positions [*first, *last) on the last axis whose windows lie wholly inside the input. */
+static void full_range(const leat_window *w, int64_t *first, int64_t *last) {
+    int64_t room = w->in[2] + w->pad_begin[2] - (w->kernel[2] - 1) * w->dilation[2] - 1;
+    *first = leat__min64(w->out[2], leat__ceil_div(w->pad_begin[2], w->stride[2]));
+    *last = room < 0 ? *first : leat__max64(*first, leat__min64(w->out[2], room / w->stride[2] + 1));
+}
+
+/* One output position by the list of its rows. */
+static void list_position(const pool_job *job, const char *in, char *out, const int64_t o[3]) {
+    const leat_window *w = &job->s->w;
+    int64_t offsets[LIST_MAX];
+    window_walk walk;
+    walk_start(w, o, &walk);
+    if (walk.done) {
+        fill_empty(job->call->in[0]->dtype, job->kind, out, job->x.c);
+        return;
+    }
+    float scale = job->kind == POOL_AVERAGE ? 1.0f / (float)divisor(job->s, o, &walk) : 1.0f;
+    for (int first = 1; !walk.done; first = 0) {
+        int count = walk_next(w, &walk, offsets);
+        reduce_list(job, out, in, offsets, count, job->x.c, walk.done ? scale : 1.0f, first);
+    }
+}
+
+/* Positions [o[2], o[2] + count) of float32 with full windows that fit one list: its rows just move on.  Returns 0 if they do not fit. */
+static int run_positions(const pool_job *job, const char *in, char *out, const int64_t o[3], int64_t count) {
+    const leat_window *w = &job->s->w;
+    int64_t offsets[LIST_MAX], step = w->stride[2] * job->x.c;
+    const float *rows[LIST_MAX];
+    window_walk walk;
+    if (job->call->in[0]->dtype != LEAT_DTYPE_F32) return 0;
+    walk_start(w, o, &walk);
+    float scale = 1.0f / (float)divisor(job->s, o, &walk);
+    int n = walk_next(w, &walk, offsets);
+    if (n == 0 || !walk.done) return 0;
+    for (int i = 0; i < n; i++) rows[i] = (const float *)in + offsets[i] * job->x.c;
+    if (job->kind == POOL_MAX) leat__pool.max_run_f32((float *)out, rows, n, job->x.c, count, step);
+    else leat__pool.sum_run_f32((float *)out, rows, n, job->x.c, scale, count, step);
+    return 1;
+}
+
 static void rows_task(void *arg, int64_t index, int worker) {
     const pool_job *job = arg;
     const leat_window *w = &job->s->w;
-    leat_dtype dtype = job->call->in[0]->dtype;
-    size_t size = leat_dtype_size(dtype);
-    int64_t c = job->x.c, o[3] = {index / w->out[1] % w->out[0], index % w->out[1], 0};
-    int64_t n = index / (w->out[0] * w->out[1]), offsets[LIST_MAX];
+    size_t size = leat_dtype_size(job->call->in[0]->dtype), pixel = (size_t)job->x.c * size;
+    int64_t o[3] = {index / w->out[1] % w->out[0], index % w->out[1], 0}, n = index / (w->out[0] * w->out[1]), first, last;
     const char *in = (const char *)job->call->in[0]->data + (size_t)(n * job->x.n_stride) * size;
-    char *out = (char *)job->call->out[0]->data + (size_t)(index * w->out[2] * c) * size;
-    for (; o[2] < w->out[2]; o[2]++, out += (size_t)c * size) {
-        window_walk walk;
-        walk_start(w, o, &walk);
-        if (walk.done) {
-            fill_empty(dtype, job->kind, out, c);
-            continue;
-        }
-        float scale = job->kind == POOL_AVERAGE ? 1.0f / (float)divisor(job->s, o, &walk) : 1.0f;
-        for (int first = 1; !walk.done; first = 0) {
-            int count = walk_next(w, &walk, offsets);
-            reduce_list(job, out, in, offsets, count, c, walk.done ? scale : 1.0f, first);
-        }
+    char *out = (char *)job->call->out[0]->data + (size_t)(index * w->out[2]) * pixel;
+    full_range(w, &first, &last);
+    while (o[2] < w->out[2]) {
+        int64_t count = 1;
+        if (o[2] == first && last - first > 1 && run_positions(job, in, out + (size_t)o[2] * pixel, o, last - first)) count = last - first;
+        else list_position(job, in, out + (size_t)o[2] * pixel, o);
+        o[2] += count;
     }
 }
 
@@ -175,10 +208,14 @@ static void plane_row(const pool_job *job, const float *in, float *out, const in
             }
         }
     if (job->kind == POOL_MAX) return;
-    int64_t at[3] = {o[0], o[1], 0};
-    for (; at[2] < w->out[2]; at[2]++) {
-        walk_start(w, at, &k);
-        out[at[2]] /= (float)divisor(job->s, at, &k);
+    int64_t at[3] = {o[0], o[1], 0}, first, last;
+    full_range(w, &first, &last);
+    for (float scale = 0; at[2] < w->out[2]; at[2]++) {
+        if (at[2] <= first || at[2] >= last) {
+            walk_start(w, at, &k);
+            scale = 1.0f / (float)divisor(job->s, at, &k);
+        }
+        out[at[2]] *= scale;
     }
 }
 

@@ -33,6 +33,27 @@ static void check_lists(int n, int64_t c, int first) {
     kt_free(start);
 }
 
+static void check_runs(int n, int64_t c, int64_t count, int64_t step) {
+    float *in[LIST], *out = kt_alloc(c * count), scale = 0.125f;
+    const float *rows[LIST];
+    for (int i = 0; i < n; i++) rows[i] = in[i] = kt_alloc((count - 1) * step + c);
+    for (int pass = 0; pass < 2; pass++) {
+        if (pass) leat__pool.sum_run_f32(out, rows, n, c, scale, count, step);
+        else leat__pool.max_run_f32(out, rows, n, c, count, step);
+        for (int64_t k = 0; k < count * c; k++) {
+            float want = pass ? 0 : -INFINITY;
+            for (int i = 0; i < n; i++) {
+                float v = in[i][k / c * step + k % c];
+                want = pass ? want + v : fmaxf(want, v);
+            }
+            assert_true(out[k] == (pass ? want * scale : want));
+        }
+        kt_check_canaries(out, c * count);
+    }
+    for (int i = 0; i < n; i++) kt_free(in[i]);
+    kt_free(out);
+}
+
 static void check_bytes(int n, int64_t c, int first) {
     uint8_t *in[LIST], *out = malloc((size_t)c);
     const uint8_t *rows[LIST];
@@ -88,6 +109,7 @@ static void test_pool(void **state) {
     KT_EACH_LEVEL(level) {
         for (int i = 0; i < ROUNDS; i++) {
             check_lists(kt_int(1, LIST), kt_int(1, 150), kt_int(0, 1));
+            check_runs(kt_int(1, LIST), kt_int(1, 150), kt_int(1, 6), kt_int(1, 200));
             check_bytes(kt_int(1, LIST), kt_int(1, 150), kt_int(0, 1));
             check_rows(kt_int(0, 90), kt_int(1, 4));
         }
