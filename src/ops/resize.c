@@ -239,6 +239,23 @@ static size_t largest_pass(const resize_plan *p) {
     return largest > SIZE_MAX - 16 ? SIZE_MAX : (largest + 15) & ~(size_t)15;
 }
 
+static int64_t behind(const resize_plan *p, int axis) {
+    int64_t n = 1;
+    for (int i = axis + 1; i < p->rank; i++) n *= p->axis[i].in;
+    return n;
+}
+
+/* Two neighbouring axes with two taps each and whole pixels behind them: one pass does both. */
+static int mixes_corners(const resize_plan *p) {
+    return p->n_active == 2 && p->active[1] == p->active[0] + 1 && p->axis[p->active[0]].taps == 2 && behind(p, p->active[1]) >= BLOCK_MIN;
+}
+
+/* Tensors between passes that are alive at once; the tables of a ready plan tell which axes change at all. */
+static size_t pass_buffers(const resize_plan *p) {
+    if (!p->ready || p->n_active > 2) return 2;
+    return p->n_active < 2 || mixes_corners(p) ? 0 : 1;
+}
+
 static int all_const(const leat_op_call *call) {
     for (int i = 1; i < call->n_in; i++)
         if (call->in[i] && leat_tensor_count(call->in[i]) > 0 && !call->in_const[i]) return 0;
@@ -258,7 +275,7 @@ static int prepare_resize(leat_op_call *call) {
     if (p.ready) build_tables(state, (char *)(state + 1));
     else call->scratch_bytes = (p.table_bytes + TABLE_SLACK + 63) & ~(size_t)63;
     if (p.rule.mode != RESIZE_NEAREST) {
-        size_t elements = largest_pass(&p), buffers = call->in[0]->dtype == LEAT_DTYPE_F32 ? 2 : 4;
+        size_t elements = largest_pass(&p), buffers = call->in[0]->dtype == LEAT_DTYPE_F32 ? pass_buffers(state) : 4;
         if (elements >= ELEMENT_LIMIT) return leat__op_fail(call, LEAT_ELIMIT, "intermediate tensors are too large");
         call->scratch_bytes += buffers * elements * sizeof(float);
     }
@@ -369,12 +386,6 @@ static void pass_task(void *arg, int64_t index, int worker) {
         for (int64_t o = from; o < to; o++) mix_position(job, in, out + o * job->inner, o);
 }
 
-static int64_t behind(const resize_plan *p, int axis) {
-    int64_t n = 1;
-    for (int i = axis + 1; i < p->rank; i++) n *= p->axis[i].in;
-    return n;
-}
-
 /* One pass along `axis`; axes before it have their output size already, those behind still their input size. */
 static void run_pass(leat_op_call *call, const resize_plan *p, int axis, const float *in, float *out) {
     mix_job job = {&p->axis[axis], NULL, in, out, behind(p, axis)};
@@ -385,7 +396,7 @@ static void run_pass(leat_op_call *call, const resize_plan *p, int axis, const f
 }
 
 static void run_passes(leat_op_call *call, const resize_plan *p, const float *in, float *out, float *buffer[2]) {
-    if (p->n_active == 2 && p->active[1] == p->active[0] + 1 && p->axis[p->active[0]].taps == 2 && behind(p, p->active[1]) >= BLOCK_MIN) {
+    if (mixes_corners(p)) {
         mix_job job = {&p->axis[p->active[0]], &p->axis[p->active[1]], in, out, behind(p, p->active[1])};
         int64_t rows = 1;
         for (int i = 0; i <= p->active[0]; i++) rows *= p->axis[i].out;
