@@ -74,7 +74,9 @@ static double error_to_file(const leat_tensor *got, int64_t from, int64_t n, con
         norm += (double)want * want;
     }
     leat__unmap(&map);
-    return norm > 0 ? sqrt(difference / norm) : sqrt(difference);
+    /* A record may be all but zero: the segmentation of a background is sigmoids below 1e-5, which the recording engine rounds to multiples of
+     * 2^-24.  An RMS of 1e-5 is the least that errors are related to. */
+    return sqrt(difference / fmax(norm, (double)n * 1e-10));
 }
 
 static double error_to_stats(const leat_tensor *got, int64_t from, int64_t n, const json_t *spec) {
