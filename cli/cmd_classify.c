@@ -71,6 +71,7 @@ static int settle_options(job *j, const char *model_path, leat_classifier_option
         memcpy(p->std, triple, sizeof p->std);
     }
     if (cli_text(args, OPT_COLOR)) p->bgr = cli_int(args, OPT_COLOR);
+    if (cli_text(args, OPT_ANTIALIAS)) p->antialias = cli_int(args, OPT_ANTIALIAS);
     if (cli_text(args, OPT_FIT)) p->fit = (leat_fit)cli_int(args, OPT_FIT);
     return status;
 }

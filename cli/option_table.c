@@ -30,6 +30,8 @@ const cli_option cli_options[] = {
      "normalisation and fit; without it MODEL.json beside the model, else imagenet"},
     {OPT_SIZE, "size", 's', CLI_TEXT, "WxH", NULL, 0, 0, IN_CLASSIFY, "size of the network's input, where the model leaves it open"},
     {OPT_FIT, "fit", 0, CLI_CHOICE, "stretch|crop|letterbox", NULL, 0, 0, IN_CLASSIFY, "how an image is brought to that size"},
+    {OPT_ANTIALIAS, "antialias", 0, CLI_CHOICE, "no|yes", NULL, 0, 0, IN_CLASSIFY,
+     "whether shrinking averages over all pixels (yes unless MODEL.json says false), or looks at the nearest ones, as OpenCV does"},
     {OPT_MEAN, "mean", 0, CLI_TEXT, "R,G,B", NULL, 0, 0, IN_CLASSIFY,
      "subtracted, in the order of the input's channels; above 1 if the pixels are 0..255"},
     {OPT_STD, "std", 0, CLI_TEXT, "R,G,B", NULL, 0, 0, IN_CLASSIFY, "divided by, in the order of the input's channels"},

@@ -79,6 +79,7 @@ static int read_all(const json_t *root, leat_preprocess *p) {
     if (!read_size(root, p) || !read_triple(root, "mean", mean) || !read_triple(root, "std", p->std)) return 0;
     if (!read_word(root, "color", colors, 2, &p->bgr) || !read_word(root, "fit", fits, 3, &fit)) return 0;
     p->fit = (leat_fit)fit;
+    p->antialias = !json_is_false(json_object_get(root, "antialias"));
     cli_set_mean(p, mean);
     return 1;
 }

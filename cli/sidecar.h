@@ -5,7 +5,7 @@
 #include "leat/workload.h"
 
 /* Reads model.json beside model.onnx, if it is there, into options->preprocess and *labels (left alone when it names none).
- *   {"input_size": [W, H], "mean": [r, g, b], "std": [r, g, b], "color": "rgb" | "bgr", "fit": "stretch" | "crop" | "letterbox",
+ *   {"input_size": [W, H], "mean": [r, g, b], "std": [r, g, b], "color": "rgb" | "bgr", "fit": "stretch" | "crop" | "letterbox", "antialias": bool,
  *    "labels": ["name", ...] or "file name beside it"}
  * mean and std are for pixels in 0..1 unless a mean is above 1.  *found: whether there was one.  0, or an exit status after a message. */
 int cli_sidecar_read(const char *model_path, leat_classifier_options *options, leat_labels **labels, int *found);

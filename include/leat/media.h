@@ -1,7 +1,7 @@
 /* media.h - images from and to files, and the fused step from an image to a network's input.
  *
  * An image is 8-bit RGB, rows of `stride` bytes.  leat_preprocess_run() resizes, crops or pads, reorders and normalises in one pass
- * over the source, row by row, without an intermediate image.
+ * over the source, without an intermediate image.
  */
 #ifndef LEAT_MEDIA_H
 #define LEAT_MEDIA_H
@@ -55,24 +55,25 @@ typedef enum leat_fit {
 } leat_fit;
 
 /* From an image to a tensor.  Output channel c of a pixel p (0..255, after resizing) is (p * scale - mean[c]) / std[c], where mean and
- * std stand in the order of the output's channels.  Resizing is bilinear with half-pixel centres and clamped borders, as OpenCV's
- * INTER_LINEAR (its rounding of the result to 8 bits apart) and torchvision's bilinear with antialias=False. */
+ * std stand in the order of the output's channels.  Resizing is linear with half-pixel centres and clamped borders; where it shrinks,
+ * antialias = 1 widens the triangle over all source pixels (as Pillow's BILINEAR and torchvision's antialias=True), antialias = 0 looks
+ * at the nearest two in each direction (as OpenCV's INTER_LINEAR).  The result is not rounded to 8 bits in between. */
 typedef struct leat_preprocess {
     size_t     size;          /* sizeof(leat_preprocess), set by _default() */
     int32_t    width, height; /* of the output, pixels */
     leat_fit   fit;
     float      crop_ratio;    /* LEAT_FIT_CROP: 256/224 for the usual 224 from 256 */
+    int32_t    antialias;     /* 1 = average when shrinking */
     uint8_t    pad[3];        /* LEAT_FIT_LETTERBOX: RGB */
     int32_t    channels;      /* 3, or 1 = luma (0.299 R + 0.587 G + 0.114 B) */
-    int32_t    antialias;     /* 1 = when shrinking, widen the linear filter with the ratio (as Pillow and torchvision do); 0 = two
-                               * source pixels an axis, whatever the ratio (as OpenCV's INTER_LINEAR) */
     int32_t    bgr;           /* 1 = blue first */
     int32_t    nhwc;          /* 1 = [H, W, C], 0 = [C, H, W] */
     leat_dtype dtype;         /* F32, F16 or U8 (rounded to nearest even, clamped) */
     float      scale, mean[3], std[3];
 } leat_preprocess;
 
-/* Fills *options: 224 x 224, crop 256/224, antialias, RGB, NCHW, float32, scale 1/255, ImageNet mean and std.  RT-safe. */
+/* Fills *options: 224 x 224, crop 256/224, RGB, NCHW, float32, scale 1/255, ImageNet mean and std,
+ * antialias 1.  RT-safe. */
 void leat_preprocess_default(leat_preprocess *options);
 
 /* Where the source lands in the output: output = source * scale + offset, in pixels, for undoing it on boxes. */

@@ -5,14 +5,13 @@
 leat_preproc_table leat__preproc;
 
 void leat__preproc_init(leat_isa level) {
-    leat__preproc = (leat_preproc_table){leat_u8_columns_ref, leat_f32_rows_ref, leat_u8_taps_ref, leat_f32_gather_ref, leat_f32_to_f16_ref, leat_f32_to_u8_ref,
-                                         leat_f32_interleave3_ref};
+    leat__preproc = (leat_preproc_table){leat_u8_rows_ref, leat_f32_columns_ref, leat_f32_affine_ref, leat_f32_to_f16_ref,
+                                         leat_f32_to_u8_ref, leat_f32_interleave3_ref};
 #if LEAT_CPU_X86
     if (level < LEAT_ISA_AVX2) return;
-    leat__preproc.columns = leat_u8_columns_avx2;
-    leat__preproc.rows = leat_f32_rows_avx2;
-    leat__preproc.taps = leat_u8_taps_avx2;
-    leat__preproc.gather = leat_f32_gather_avx2;
+    leat__preproc.rows = leat_u8_rows_avx2;
+    leat__preproc.columns = leat_f32_columns_avx2;
+    leat__preproc.affine = leat_f32_affine_avx2;
     leat__preproc.to_f16 = leat_f32_to_f16_avx2;
     leat__preproc.to_u8 = leat_f32_to_u8_avx2;
 #endif

@@ -5,32 +5,26 @@
 
 #include "base/fp16.h"
 
-void leat_u8_columns_ref(const uint8_t *row, const int32_t *at0, const int32_t *at1, const float *w, float *const out[3], int n, int wide) {
-    (void)wide;
-    for (int x = 0; x < n; x++)
-        for (int c = 0; c < 3; c++) {
-            float p = row[at0[x] + c], q = row[at1[x] + c];
-            out[c][x] = p + (q - p) * w[x];
-        }
-}
-
-void leat_f32_rows_ref(const float *a, const float *b, float w, float mul, float add, float *out, int n) {
-    for (int x = 0; x < n; x++) out[x] = (a[x] + (b[x] - a[x]) * w) * mul + add;
-}
-
-void leat_u8_taps_ref(const uint8_t *row, int width, const int32_t *first, const int32_t *count, const float *w, float *const out[3], int n) {
-    (void)width;
-    for (int x = 0; x < n; x++) {
-        float sum[3] = {0, 0, 0};
-        const uint8_t *pixel = row + 3 * first[x];
-        for (int t = 0; t < count[x]; t++, pixel += 3, w++)
-            for (int c = 0; c < 3; c++) sum[c] += (float)pixel[c] * *w;
-        for (int c = 0; c < 3; c++) out[c][x] = sum[c];
+void leat_u8_rows_ref(const uint8_t *rows, int64_t stride, const float *w, int k, float *out, int n) {
+    for (int i = 0; i < n; i++) {
+        float sum = w[0] * (float)rows[i];
+        for (int r = 1; r < k; r++) sum += w[r] * (float)rows[r * stride + i];
+        out[i] = sum;
     }
 }
 
-void leat_f32_gather_ref(const float *a, float w, float *sum, int n) {
-    for (int x = 0; x < n; x++) sum[x] += a[x] * w;
+void leat_f32_columns_ref(const float *rgb, const int32_t *first, const int32_t *taps, const float *w, float *const out[3], int n) {
+    for (int x = 0; x < n; w += taps[x], x++)
+        for (int c = 0; c < 3; c++) {
+            const float *at = rgb + 3 * (int64_t)first[x] + c;
+            float sum = 0;
+            for (int t = 0; t < taps[x]; t++) sum += w[t] * at[3 * t];
+            out[c][x] = sum;
+        }
+}
+
+void leat_f32_affine_ref(float *line, float mul, float add, int n) {
+    for (int x = 0; x < n; x++) line[x] = line[x] * mul + add;
 }
 
 void leat_f32_to_f16_ref(const float *in, uint16_t *out, int n) {

@@ -1,9 +1,9 @@
-/* preprocess.c - from an image to a network's input in one pass: resize, crop or pad, reorder, normalise, convert.
+/* preprocess.c - from an image to a network's input: resize, crop or pad, reorder, normalise, convert, without an intermediate image.
  *
- * Bilinear resizing is separable.  For each output row the two source rows around it are needed, each shrunk to the output's columns;
- * as output rows go down, a source row serves several of them, so the last two shrunk rows are kept.  Work is therefore one visit to
- * each source row that is used, and the source is never copied.  Scratch: column tables, 2 shrunk rows, an output row.
- * With antialias, an axis that shrinks is summed over its whole footprint instead (antialias.h); the rest stays the same.
+ * Linear resizing is separable.  Each output row is a weighted sum of source rows (2, or more when it shrinks with antialiasing), taken on
+ * the bytes as they lie; each output pixel is then a weighted sum of a few pixels of that sum.  Both are contiguous walks.  The weighted
+ * row must be held: to need scratch that depends on the options only, the work goes in strips of output columns that span at most
+ * STRIP source pixels (one strip for images up to that width).
  */
 #include "leat/media.h"
 
@@ -13,7 +13,6 @@
 #include "base/mem.h"
 #include "cpu/cpu.h"
 #include "cpu/preproc.h"
-#include "media/antialias.h"
 #include "media/image_codec.h"
 
 #define MAX_SIDE 65535
@@ -74,179 +73,126 @@ int leat_preprocess_place(const leat_preprocess *options, int width, int height,
     return LEAT_OK;
 }
 
+/* ---- weights ------------------------------------------------------------------------------------------------------------ */
+
+#define STRIP 2048      /* source pixels of a weighted row */
+#define MOST_SUPPORT 500 /* half the source pixels that one output pixel may average */
+#define ROW_TAPS (2 * MOST_SUPPORT + 4)
+
+/* The source pixels [first, first + taps) that make one output pixel, in one direction. */
+typedef struct span {
+    int first, taps;
+} span;
+
+static double support_of(const leat_preprocess *p, int64_t resized, int source) {
+    double scale = (double)source / (double)resized;
+    if (!p->antialias || scale < 1) return 1;
+    return scale < MOST_SUPPORT ? scale : MOST_SUPPORT;
+}
+
+/* Triangle of half width `support` around the centre of output pixel `to` (of the resized image); weights [ROW_TAPS] sum to 1. */
+static span weigh(int64_t to, int64_t resized, int source, double support, float *weights) {
+    double centre = ((double)to + 0.5) * source / (double)resized, sum = 0;
+    int    low = (int)(centre - support + 0.5), high = (int)(centre + support + 0.5);
+    if (low < 0 || centre - support + 0.5 < 0) low = 0;
+    if (high > source) high = source;
+    for (int i = low; i < high; i++) {
+        double w = 1 - fabs(i + 0.5 - centre) / support;
+        weights[i - low] = w > 0 ? (float)w : 0;
+        sum += weights[i - low];
+    }
+    for (int i = low; i < high; i++) weights[i - low] = (float)(weights[i - low] / sum);
+    while (high - low > 1 && weights[high - low - 1] == 0) high--;
+    return (span){low, high - low};
+}
+
 /* ---- the pass ----------------------------------------------------------------------------------------------------------- */
 
 typedef struct pass {
     const leat_preprocess *p;
     const leat_image      *image;
     placement              at;
-    int                    begin, end;    /* output columns that the source covers */
-    int                    wide;          /* of them, how many may be read 4 bytes at a time */
-    int32_t               *at0, *at1;     /* [end - begin] byte offsets in a source row */
-    float                 *weight;        /* [end - begin] */
-    float                 *shrunk[2][3];  /* source rows at the output's columns, RGB; plane 0 is luma when channels is 1 */
-    int                    shrunk_row[2]; /* which rows these are, -1 = none */
-    int                    filter_x, filter_y; /* the axis shrinks and antialias is wanted */
-    int32_t               *first, *count; /* [end - begin] footprints of the columns, filter_x */
-    float                 *weights;       /* of all columns, one after another */
-    float                 *sum[2][3];     /* filter_y: output rows y and y + 1 in the making, at y % 2 */
-    int                    next_row;      /* first source row that is not in the sums */
-    int64_t                sum_row;       /* output row that is complete, -1 = none */
-    float                 *line[3];       /* an output row */
-    float                 *mixed;         /* the same interleaved */
+    double                 support_x, support_y;
+    int                    begin, end;  /* output columns of this strip */
+    int                    from, to;    /* of them, those that the source covers */
+    int                    source, n_source; /* source columns of the strip */
+    int32_t               *first, *taps; /* [to - from] relative to `source` */
+    float                 *column_weights, *row_weights;
+    float                 *sum;         /* [STRIP][3] weighted source row */
+    float                 *line[3];     /* an output row of the strip */
+    float                 *mixed;       /* the same interleaved */
     float                  mul[3], add[3];
 } pass;
 
 static size_t plane_floats(const leat_preprocess *p) { return ((size_t)p->width + 15) / 16 * 16; }
-
-#define PLANES (3 + 6 + 3 + 3)
-#define ANTIALIAS_PLANES (2 + 6)
+static size_t column_weight_floats(const leat_preprocess *p) { return 2 * STRIP + 4 * plane_floats(p) + ROW_TAPS; }
 
 size_t leat_preprocess_scratch_bytes(const leat_preprocess *options) {
     if (!options_are_valid(options)) return 0;
-    size_t floats = plane_floats(options) * PLANES;
-    if (options->antialias) floats += plane_floats(options) * ANTIALIAS_PLANES + leat__antialias_most_weights(options->width, MAX_SIDE);
-    return floats * sizeof(float);
+    return (8 * plane_floats(options) + column_weight_floats(options) + ROW_TAPS + 3 * STRIP + 16) * sizeof(float);
 }
 
 static void share_scratch(pass *s, void *scratch) {
-    size_t  n = plane_floats(s->p);
+    size_t n = plane_floats(s->p);
     float *next = scratch;
-    s->at0 = (int32_t *)next;
-    s->at1 = (int32_t *)(next + n);
-    s->weight = next + 2 * n;
-    for (int c = 0; c < 3; c++) {
-        s->shrunk[0][c] = next + (size_t)(3 + c) * n;
-        s->shrunk[1][c] = next + (size_t)(6 + c) * n;
-        s->line[c] = next + (size_t)(9 + c) * n;
-    }
-    s->mixed = next + 12 * n;
-    if (s->p->antialias) {
-        next += PLANES * n;
-        s->first = (int32_t *)next;
-        s->count = (int32_t *)(next + n);
-        for (int c = 0; c < 6; c++) s->sum[c / 3][c % 3] = next + (size_t)(2 + c) * n;
-        s->weights = next + ANTIALIAS_PLANES * n;
-    }
-    s->shrunk_row[0] = s->shrunk_row[1] = -1;
+    for (int c = 0; c < 3; c++) s->line[c] = next + (size_t)c * n;
+    s->mixed = next + 3 * n;
+    s->first = (int32_t *)(next + 6 * n);
+    s->taps = (int32_t *)(next + 7 * n);
+    s->sum = next + 8 * n;
+    s->row_weights = s->sum + 3 * STRIP + 16;
+    s->column_weights = s->row_weights + ROW_TAPS;
 }
 
-/* Source position of output position `to`: the pixel before it and the weight of the next one. */
-static int source_position(int64_t to, int64_t start, int64_t resized, int source, float *weight) {
-    double at = ((double)(to - start) + 0.5) * source / (double)resized - 0.5;
-    if (at <= 0) {
-        *weight = 0;
-        return 0;
+/* Takes output columns from s->from on, up to `last`, while they span at most STRIP source pixels and their weights have room. */
+static void fill_columns(pass *s, int last) {
+    size_t used = 0, room = column_weight_floats(s->p) - ROW_TAPS;
+    for (s->to = s->from; s->to < last && used <= room; s->to++) {
+        int  x = s->to - s->from;
+        span c = weigh(s->to - s->at.left, s->at.width, s->image->width, s->support_x, s->column_weights + used);
+        if (x == 0) s->source = c.first;
+        if (c.first + c.taps - s->source > STRIP) break;
+        s->n_source = c.first + c.taps - s->source;
+        s->first[x] = c.first - s->source;
+        s->taps[x] = c.taps;
+        used += (size_t)c.taps;
     }
-    int before = (int)at;
-    if (before >= source - 1) {
-        *weight = 0;
-        return source - 1;
-    }
-    *weight = (float)(at - before);
-    return before;
-}
-
-static void fill_columns(pass *s) {
-    int64_t end = s->at.left + s->at.width;
-    s->begin = s->at.left > 0 ? (int)s->at.left : 0;
-    s->end = end < s->p->width ? (int)end : s->p->width;
-    for (int x = s->begin; x < s->end; x++) {
-        int i = x - s->begin;
-        int before = source_position(x, s->at.left, s->at.width, s->image->width, &s->weight[i]);
-        int after = s->weight[i] > 0 ? before + 1 : before;
-        s->at0[i] = before * 3;
-        s->at1[i] = after * 3;
-        if (after < s->image->width - 1) s->wide = i + 1; /* 4 bytes of the row's last pixel would leave it */
-    }
-}
-
-static void fill_footprints(pass *s) {
-    float *w = s->weights;
-    for (int x = s->begin; x < s->end; x++) {
-        leat_footprint f = leat__footprint(x - s->at.left, s->at.width, s->image->width);
-        s->first[x - s->begin] = f.first;
-        s->count[x - s->begin] = f.count;
-        for (int i = 0; i < f.count; i++) *w++ = (float)leat__footprint_weight(&f, f.first + i);
-    }
-}
-
-static void to_luma(float *const plane[3], int n) {
-    for (int x = 0; x < n; x++) plane[0][x] = 0.299f * plane[0][x] + 0.587f * plane[1][x] + 0.114f * plane[2][x];
-}
-
-/* Returns the slot that holds source row `row`, filling one that is not `keep`. */
-static int shrink_row(pass *s, int row, int keep) {
-    for (int slot = 0; slot < 2; slot++)
-        if (s->shrunk_row[slot] == row) return slot;
-    int slot = keep == 0 ? 1 : keep == 1 ? 0 : s->shrunk_row[0] > s->shrunk_row[1];
-    const uint8_t *data = s->image->data + row * s->image->stride;
-    if (s->filter_x) leat__preproc.taps(data, s->image->width, s->first, s->count, s->weights, s->shrunk[slot], s->end - s->begin);
-    else leat__preproc.columns(data, s->at0, s->at1, s->weight, s->shrunk[slot], s->end - s->begin, s->wide);
-    if (s->p->channels == 1) to_luma(s->shrunk[slot], s->end - s->begin);
-    s->shrunk_row[slot] = row;
-    return slot;
-}
-
-/* Adds source row `row` to output row `y`, if it lies in its footprint. */
-static void add_row(pass *s, int64_t y, const leat_footprint *f, int row, int slot) {
-    if (row < f->first || row >= f->first + f->count) return;
-    float w = (float)leat__footprint_weight(f, row);
-    for (int c = 0; c < s->p->channels; c++) leat__preproc.gather(s->shrunk[slot][c], w, s->sum[y % 2][c], s->end - s->begin);
-}
-
-static void clear_sum(pass *s, int64_t y) {
-    for (int c = 0; c < 3; c++) memset(s->sum[y % 2][c], 0, (size_t)(s->end - s->begin) * sizeof(float));
-}
-
-/* Completes the sum of resized row `y`; rows are asked for in ascending order, each by all its channels. */
-static void sum_rows(pass *s, int64_t y) {
-    if (s->sum_row == y) return;
-    leat_footprint now = leat__footprint(y, s->at.height, s->image->height), then = leat__footprint(y + 1, s->at.height, s->image->height);
-    if (s->sum_row < 0 || s->sum_row != y - 1) {
-        clear_sum(s, y);
-        s->next_row = now.first;
-    }
-    clear_sum(s, y + 1);
-    for (; s->next_row < now.first + now.count; s->next_row++) {
-        int slot = shrink_row(s, s->next_row, -1);
-        add_row(s, y, &now, s->next_row, slot);
-        add_row(s, y + 1, &then, s->next_row, slot);
-    }
-    s->sum_row = y;
 }
 
 static void fill(float *to, float value, int n) {
     for (int x = 0; x < n; x++) to[x] = value;
 }
 
-static float pad_value(const pass *s, int c) {
+static float luma(float r, float g, float b) { return 0.299f * r + 0.587f * g + 0.114f * b; }
+
+static int plane_of(const pass *s, int c) { return s->p->channels == 1 ? 0 : s->p->bgr ? 2 - c : c; }
+
+static void fill_padding(pass *s, int c, int from, int n) {
     const uint8_t *pad = s->p->pad;
-    int plane = s->p->bgr ? 2 - c : c;
-    float v = s->p->channels == 1 ? 0.299f * pad[0] + 0.587f * pad[1] + 0.114f * pad[2] : pad[plane];
-    return v * s->mul[c] + s->add[c];
+    float v = s->p->channels == 1 ? luma(pad[0], pad[1], pad[2]) : pad[plane_of(s, c)];
+    fill(s->line[plane_of(s, c)] + from, v * s->mul[c] + s->add[c], n);
 }
 
-/* Computes channel c of output row y into `out` [width]. */
-static void make_line(pass *s, int64_t y, int c, float *out) {
-    float pad = pad_value(s, c), weight;
-    if (y < s->at.top || y >= s->at.top + s->at.height) {
-        fill(out, pad, s->p->width);
+/* Computes the strip of output row y into s->line, normalised. */
+static void make_lines(pass *s, int64_t y) {
+    int covered = y >= s->at.top && y < s->at.top + s->at.height, left = s->from - s->begin, n = s->to - s->from;
+    if (!covered) {
+        for (int c = 0; c < s->p->channels; c++) fill_padding(s, c, 0, s->end - s->begin);
         return;
     }
-    int plane = s->p->channels == 1 ? 0 : s->p->bgr ? 2 - c : c;
-    fill(out, pad, s->begin);
-    fill(out + s->end, pad, s->p->width - s->end);
-    if (s->filter_y) {
-        sum_rows(s, y - s->at.top);
-        const float *sum = s->sum[(y - s->at.top) % 2][plane];
-        leat__preproc.rows(sum, sum, 0, s->mul[c], s->add[c], out + s->begin, s->end - s->begin);
-        return;
+    if (n > 0) {
+        span rows = weigh(y - s->at.top, s->at.height, s->image->height, s->support_y, s->row_weights);
+        float *const out[3] = {s->line[0] + left, s->line[1] + left, s->line[2] + left};
+        const uint8_t *source = s->image->data + rows.first * s->image->stride + 3 * (int64_t)s->source;
+        leat__preproc.rows(source, s->image->stride, s->row_weights, rows.taps, s->sum, 3 * s->n_source);
+        leat__preproc.columns(s->sum, s->first, s->taps, s->column_weights, out, n);
+        for (int x = 0; s->p->channels == 1 && x < n; x++) out[0][x] = luma(out[0][x], out[1][x], out[2][x]);
     }
-    int above = source_position(y, s->at.top, s->at.height, s->image->height, &weight);
-    int a = shrink_row(s, above, -1);
-    int b = weight > 0 ? shrink_row(s, above + 1, a) : a;
-    leat__preproc.rows(s->shrunk[a][plane], s->shrunk[b][plane], weight, s->mul[c], s->add[c], out + s->begin, s->end - s->begin);
+    for (int c = 0; c < s->p->channels; c++) {
+        leat__preproc.affine(s->line[plane_of(s, c)] + left, s->mul[c], s->add[c], n);
+        fill_padding(s, c, 0, left);
+        fill_padding(s, c, left + n, s->end - s->to);
+    }
 }
 
 static void store(const pass *s, const float *from, void *out, size_t at, int n) {
@@ -255,23 +201,15 @@ static void store(const pass *s, const float *from, void *out, size_t at, int n)
     else memcpy((float *)out + at, from, (size_t)n * sizeof(float));
 }
 
-static void store_planes(pass *s, int64_t y, void *out) {
-    size_t width = (size_t)s->p->width, plane = width * (size_t)s->p->height;
-    for (int c = 0; c < s->p->channels; c++) {
-        size_t at = (size_t)c * plane + (size_t)y * width;
-        if (s->p->dtype == LEAT_DTYPE_F32) {
-            make_line(s, y, c, (float *)out + at);
-        } else {
-            make_line(s, y, c, s->line[0]);
-            store(s, s->line[0], out, at, s->p->width);
-        }
+static void store_lines(pass *s, int64_t y, void *out) {
+    size_t width = (size_t)s->p->width, plane = width * (size_t)s->p->height, at = (size_t)y * width + (size_t)s->begin;
+    int n = s->end - s->begin;
+    if (s->p->nhwc && s->p->channels == 3) {
+        leat__preproc.interleave(s->line[plane_of(s, 0)], s->line[1], s->line[plane_of(s, 2)], s->mixed, n);
+        store(s, s->mixed, out, at * 3, n * 3);
+        return;
     }
-}
-
-static void store_interleaved(pass *s, int64_t y, void *out) {
-    for (int c = 0; c < 3; c++) make_line(s, y, c, s->line[c]);
-    leat__preproc.interleave(s->line[0], s->line[1], s->line[2], s->mixed, s->p->width);
-    store(s, s->mixed, out, (size_t)y * (size_t)s->p->width * 3, s->p->width * 3);
+    for (int c = 0; c < s->p->channels; c++) store(s, s->line[plane_of(s, c)], out, (size_t)c * plane + at, n);
 }
 
 int leat_preprocess_run(const leat_preprocess *options, const leat_image *image, void *out, void *scratch) {
@@ -279,19 +217,22 @@ int leat_preprocess_run(const leat_preprocess *options, const leat_image *image,
         return LEAT_EINVAL;
     leat__cpu_init();
     pass s = {.p = options, .image = image, .at = place(options, image->width, image->height)};
-    s.filter_x = options->antialias && s.at.width < image->width;
-    s.filter_y = options->antialias && s.at.height < image->height;
-    s.sum_row = -1;
+    int64_t right = s.at.left + s.at.width;
+    int     last = right < options->width ? (int)right : options->width;
+    s.support_x = support_of(options, s.at.width, image->width);
+    s.support_y = support_of(options, s.at.height, image->height);
     share_scratch(&s, scratch);
-    fill_columns(&s);
-    if (s.filter_x) fill_footprints(&s);
     for (int c = 0; c < options->channels; c++) {
         s.mul[c] = options->scale / options->std[c];
         s.add[c] = -options->mean[c] / options->std[c];
     }
-    for (int64_t y = 0; y < options->height; y++) {
-        if (options->nhwc && options->channels == 3) store_interleaved(&s, y, out);
-        else store_planes(&s, y, out);
+    for (s.from = s.at.left > 0 ? (int)s.at.left : 0; s.begin < options->width; s.begin = s.end, s.from = s.to) {
+        fill_columns(&s, last);
+        s.end = s.to == last ? options->width : s.to;
+        for (int64_t y = 0; y < options->height; y++) {
+            make_lines(&s, y);
+            store_lines(&s, y, out);
+        }
     }
     return LEAT_OK;
 }
