@@ -1,4 +1,4 @@
-/* arena.c - bump allocator; blocks double from 16 KiB to 4 MiB, larger requests get a block of their own behind the head. */
+/* arena.c - bump allocator; blocks double from 16 KiB to 1 MiB, larger requests get a block of their own behind the head. */
 #include "base/arena.h"
 
 #include <stdarg.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define FIRST_BLOCK ((size_t)16 << 10)
-#define LAST_BLOCK ((size_t)4 << 20)
+#define LAST_BLOCK ((size_t)1 << 20)
 
 struct leat_arena_block {
     leat_arena_block *next;
