@@ -4,7 +4,10 @@ CHECK_TSAN  := -fsanitize=thread
 CHECK_LEVELS ?= ref avx2 avx512 avx512vnni
 TSAN_TESTS  := tests/unit/test_tpool tests/unit/test_mem tests/realtime/test_contexts
 
-check: test check-clang check-asan check-tsan check-isa fuzz-replay   ## the long tier: both compilers, sanitizers, ISA levels (tens of minutes)
+check: check-setup test check-clang check-asan check-tsan check-isa fuzz-replay   ## the long tier: both compilers, sanitizers, ISA levels (tens of minutes)
+
+check-setup:
+	@tools/setup check
 
 check-clang:     ## build and test with clang
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang -j$(JOBS) all test-programs
@@ -22,4 +25,4 @@ check-isa:       ## kernels, operators and whole networks once per instruction s
 	@$(MAKE) --no-print-directory -j$(JOBS) test-programs
 	@for level in $(CHECK_LEVELS); do echo "== LEAT_ISA=$$level"; \
 	    LEAT_ISA=$$level tools/run-tests $(BUILD) $(filter $(BUILD)/tests/golden/% $(BUILD)/tests/ops/%,$(TEST_BIN)) || exit 1; done
-.PHONY: check check-clang check-asan check-tsan check-isa
+.PHONY: check check-setup check-clang check-asan check-tsan check-isa
