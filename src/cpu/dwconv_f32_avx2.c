@@ -151,3 +151,13 @@ leat_dwconv_row_fn leat__f32_dwconv_choose_avx2(const leat_dwconv *d) {
     EACH_KERNEL(PICK)
     return leat_f32_dwconv_any_avx2;
 }
+
+void leat_f32_lerp_avx2(const float *a, const float *b, float weight, int64_t n, float *y) {
+    __m256 w = _mm256_set1_ps(weight);
+    int64_t i = 0;
+    for (; i + VEC <= n; i += VEC) {
+        __m256 av = _mm256_loadu_ps(a + i);
+        _mm256_storeu_ps(y + i, _mm256_fmadd_ps(w, _mm256_sub_ps(_mm256_loadu_ps(b + i), av), av));
+    }
+    for (; i < n; i++) y[i] = a[i] + weight * (b[i] - a[i]);
+}

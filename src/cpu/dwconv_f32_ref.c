@@ -21,3 +21,7 @@ static void leat_f32_dwconv_row_ref(const leat_dwconv *d, const float *const *ro
 }
 
 leat_dwconv_row_fn leat__f32_dwconv_choose_ref(const leat_dwconv *d) { return leat_f32_dwconv_row_ref; }
+
+void leat_f32_lerp_ref(const float *a, const float *b, float weight, int64_t n, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = a[i] + weight * (b[i] - a[i]);
+}

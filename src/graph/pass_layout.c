@@ -67,7 +67,7 @@ static layout_kind kind_of(const leat_node *node) {
 static int bears_layout(const leat_node *node, int i) {
     const leat_value *value = node->in[i];
     if (value->rank < 3) return 0;
-    if (i > 0 && leat__is_in(node, LEAT_FUSED_DOMAIN, "InvertedResidual")) return i == 7 || i == 11;
+    if (i > 0 && leat__is_in(node, LEAT_FUSED_DOMAIN, "InvertedResidual")) return i == 7 || i == 11 || i == 12;
     if (node->op->layout == LEAT_OP_NHWC) return i == 0 || (i == 3 && leat__is_in(node, LEAT_FUSED_DOMAIN, "Conv"));
     if (node->op->layout == LEAT_OP_PLAIN) return i == 0; /* keeps_channels */
     return i == 0 || value->rank == node->out[0]->rank;

@@ -9,6 +9,7 @@
 #include "ops/inverted_residual.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cpu/cpu.h"
 #include "ops/conv_geom.h"
@@ -47,23 +48,40 @@ static void choose_block(ir_plan *p, int expands) {
     p->blocks = max64(1, ceil_div(p->e, p->eb));
 }
 
+/* The tensor that is enlarged, if any. */
+static int read_up(leat_op_call *call, ir_plan *p, const leat_tensor *x) {
+    const leat_tensor *up = leat__op_in(call, IR_UP);
+    p->up_c = 0;
+    if (!up) return LEAT_OK;
+    if (!leat__op_in(call, IR_W1)) return leat__op_fail(call, LEAT_ESHAPE, "UP needs W1");
+    if (up->dtype != LEAT_DTYPE_F32 || up->rank != 4 || up->dims[0] != x->dims[0] || up->dims[1] < 1 || up->dims[1] > INT32_MAX || x->dims[1] > INT32_MAX || up->dims[2] < 1 || up->dims[3] < 1 ||
+        up->dims[2] > INT32_MAX || up->dims[3] > INT32_MAX)
+        return leat__op_fail(call, LEAT_ESHAPE, "UP must be a float32 image with the batch of X");
+    p->up_c = up->dims[1];
+    p->up_h = up->dims[2];
+    p->up_w = up->dims[3];
+    return LEAT_OK;
+}
+
 /* Shapes of the three steps into p->dw, c, e, co. */
 static int read_shapes(leat_op_call *call, ir_plan *p) {
     const leat_tensor *x = leat__op_in(call, IR_X), *wd = leat__op_in(call, IR_WD), *w2 = leat__op_in(call, IR_W2);
     if (!x || !wd || !w2 || x->rank != 4 || wd->rank != 4 || w2->rank != 4 || x->dtype != LEAT_DTYPE_F32)
         return leat__op_fail(call, LEAT_ESHAPE, "inputs X, WD and W2 must be float32 of rank 4");
-    const leat_tensor *x2 = leat__op_in(call, IR_X2);
-    if (x2 && (x2->dtype != x->dtype || !leat__dims_equal(x, x2) || !leat__op_in(call, IR_W1) || x->dims[1] > INT32_MAX))
-        return leat__op_fail(call, LEAT_ESHAPE, "X2 must have the shape of X, and W1 be there");
     leat_tensor expanded = *x; /* what the depthwise sees */
+    const leat_tensor *x2 = leat__op_in(call, IR_X2);
+    if (x2 && (x2->dtype != x->dtype || !leat__dims_equal(x, x2) || !leat__op_in(call, IR_W1) || leat__op_in(call, IR_UP) || x->dims[1] > INT32_MAX))
+        return leat__op_fail(call, LEAT_ESHAPE, "X2 must have the shape of X, W1 be there and UP not");
     p->parts = x2 ? 2 : 1;
     p->c = x->dims[1] * p->parts;
+    int up_status = read_up(call, p, x);
+    if (up_status) return up_status;
     p->e = expanded.dims[1] = wd->dims[0];
     p->co = w2->dims[0];
     int status = LEAT_OK;
     if (wd->dims[1] != 1) status = leat__op_fail(call, LEAT_ESHAPE, "WD must have one input channel per filter");
     if (!status && !leat__op_in(call, IR_W1) && p->e != p->c) status = leat__op_fail(call, LEAT_ESHAPE, "without W1, WD must have X's channels");
-    if (!status && leat__op_in(call, IR_W1)) status = check_pointwise(call, IR_W1, p->e, p->c);
+    if (!status && leat__op_in(call, IR_W1)) status = check_pointwise(call, IR_W1, p->e, p->c + p->up_c);
     if (!status) status = check_pointwise(call, IR_W2, p->co, p->e);
     if (!status) status = check_bias(call, IR_B1, p->e);
     if (!status) status = check_bias(call, IR_BD, p->e);
@@ -98,6 +116,7 @@ typedef struct pack_job {
     const ir_plan *p;
     const float   *w;
     void (*fill)(void *packed, void *arg);
+    int64_t        first, count; /* input channels of W1 that belong to this product */
 } pack_job;
 
 static int64_t block_there(const ir_plan *p, int64_t block) { return min64(p->eb, p->e - block * p->eb); }
@@ -105,8 +124,11 @@ static int64_t block_there(const ir_plan *p, int64_t block) { return min64(p->eb
 static void fill_w1(void *packed, void *arg) {
     const pack_job *j = arg;
     const ir_plan *p = j->p;
+    int64_t all = p->c + p->up_c;
+    size_t stride = align64(leat__f32_gemm_packed_bytes(j->count, p->eb)) / sizeof(float);
     for (int64_t b = 0; b < p->blocks; b++)
-        leat__f32_gemm_pack_tap(j->w + b * p->eb * p->c, 1, 0, p->c, p->eb, p->c, block_there(p, b), 1, p->c, (float *)packed + (size_t)b * p->w1_block);
+        leat__f32_gemm_pack_tap(j->w + b * p->eb * all + j->first, 1, 0, j->count, p->eb, j->count, block_there(p, b), 1, all,
+                                (float *)packed + (size_t)b * stride);
 }
 
 static void fill_wd(void *packed, void *arg) {
@@ -132,11 +154,26 @@ static void fill_from(const float *w, void *packed, void *arg) {
     j->fill(packed, j);
 }
 
-static const float *pack_one(leat_op_call *call, const ir_plan *p, int input, size_t bytes, void (*fill)(void *, void *)) {
-    pack_job job = {.p = p, .fill = fill};
+static const float *pack_one(leat_op_call *call, pack_job job, int input, size_t bytes) {
+    const ir_plan *p = job.p;
     int scale = input == IR_W1 ? IR_S1 : input == IR_WD ? IR_SD : IR_S2;
-    uint64_t variant = leat__f32_gemm_format() | (uint64_t)input << 8 | (uint64_t)(p->eb & 0xffffff) << 16 | (uint64_t)(p->e & 0xffffff) << 40;
+    uint64_t variant = leat__f32_gemm_format() | (uint64_t)input << 8 | (uint64_t)(job.first & 0xfff) << 12 | (uint64_t)(p->eb & 0xfffff) << 24 |
+                       (uint64_t)(p->e & 0xfffff) << 44;
     return leat__op_pack_scaled(call, input, scale, variant, bytes, fill_from, &job);
+}
+
+/* W1's columns are those of X and UP, in the order of the concatenation that they replace. */
+static int pack_expansion(leat_op_call *call, ir_plan *p) {
+    int up_first = leat__attr_int(call->attrs, "up_first", 0) != 0;
+    size_t bytes = align64(leat__f32_gemm_packed_bytes(p->c, p->eb)), up_bytes = align64(leat__f32_gemm_packed_bytes(p->up_c, p->eb));
+    p->w1_block = bytes / sizeof(float);
+    p->w1_up_block = up_bytes / sizeof(float);
+    pack_job own = {.p = p, .fill = fill_w1, .first = up_first ? p->up_c : 0, .count = p->c};
+    p->w1 = pack_one(call, own, IR_W1, bytes * (size_t)p->blocks);
+    if (!p->w1 || !p->up_c) return p->w1 ? LEAT_OK : LEAT_ENOMEM;
+    pack_job up = {.p = p, .fill = fill_w1, .first = up_first ? 0 : p->c, .count = p->up_c};
+    p->w1_up = pack_one(call, up, IR_W1, up_bytes * (size_t)p->blocks);
+    return p->w1_up ? LEAT_OK : LEAT_ENOMEM;
 }
 
 static int pack_weights(leat_op_call *call, ir_plan *p) {
@@ -144,14 +181,48 @@ static int pack_weights(leat_op_call *call, ir_plan *p) {
     for (int i = 0; i < 3; i++)
         if (leat__op_in(call, weights[i]) && !leat__op_is_const(call, weights[i]))
             return leat__op_fail(call, LEAT_EUNSUPPORTED, "input %d must be constant", weights[i]);
-    size_t block_bytes = align64(leat__f32_gemm_packed_bytes(p->c, p->eb));
-    p->w1_block = block_bytes / sizeof(float);
-    p->wd = pack_one(call, p, IR_WD, (size_t)(p->blocks * p->eb * leat__conv_taps(&p->dw)) * sizeof(float), fill_wd);
-    p->w2 = pack_one(call, p, IR_W2, leat__f32_gemm_packed_bytes(p->blocks * p->eb, p->co), fill_w2);
+    pack_job dw = {.p = p, .fill = fill_wd}, w2 = {.p = p, .fill = fill_w2};
+    p->wd = pack_one(call, dw, IR_WD, (size_t)(p->blocks * p->eb * leat__conv_taps(&p->dw)) * sizeof(float));
+    p->w2 = pack_one(call, w2, IR_W2, leat__f32_gemm_packed_bytes(p->blocks * p->eb, p->co));
     if (!p->wd || !p->w2) return LEAT_ENOMEM;
-    if (!leat__op_in(call, IR_W1)) return LEAT_OK;
-    p->w1 = pack_one(call, p, IR_W1, block_bytes * (size_t)p->blocks, fill_w1);
-    return p->w1 ? LEAT_OK : LEAT_ENOMEM;
+    return leat__op_in(call, IR_W1) ? pack_expansion(call, p) : LEAT_OK;
+}
+
+/* ---- enlarging ----------------------------------------------------------------------------------------------------------- */
+
+typedef enum up_mode { UP_HALF_PIXEL, UP_PYTORCH, UP_ALIGN_CORNERS, UP_ASYMMETRIC } up_mode;
+
+/* Where output i lies in the input, as ONNX Resize defines it for scale = out / in. */
+static double source_of(up_mode mode, int64_t i, int64_t in, int64_t out) {
+    double scale = (double)out / (double)in;
+    if (mode == UP_ALIGN_CORNERS) return out > 1 ? (double)i * (double)(in - 1) / (double)(out - 1) : 0;
+    if (mode == UP_ASYMMETRIC) return (double)i / scale;
+    return mode == UP_PYTORCH && out == 1 ? 0 : ((double)i + 0.5) / scale - 0.5;
+}
+
+static void fill_axis(up_mode mode, int64_t in, int64_t out, ir_axis *axis) {
+    for (int64_t i = 0; i < out; i++) {
+        double at = source_of(mode, i, in, out);
+        at = at < 0 ? 0 : at > (double)(in - 1) ? (double)(in - 1) : at;
+        axis->from[i] = (int32_t)at;
+        axis->weight[i] = (float)(at - (double)axis->from[i]);
+    }
+}
+
+static int prepare_axes(leat_op_call *call, ir_plan *p) {
+    static const char *const names[] = {"half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"};
+    const char *name = leat__attr_string(call->attrs, "up_mode", "half_pixel");
+    int64_t h = p->dw.in[1], w = p->dw.in[2];
+    int mode = 0;
+    while (mode < 4 && strcmp(name, names[mode]) != 0) mode++;
+    if (mode == 4) return leat__op_fail(call, LEAT_EUNSUPPORTED, "up_mode '%.64s'", name);
+    char *tables = call->services->state(call, (size_t)(h + w) * (sizeof(int32_t) + sizeof(float)));
+    if (!tables) return leat__op_fail(call, LEAT_ENOMEM, "no memory for tables of %lld x %lld", (long long)h, (long long)w);
+    p->up_rows = (ir_axis){(int32_t *)tables, (float *)tables + h};
+    p->up_columns = (ir_axis){(int32_t *)tables + 2 * h, (float *)tables + 2 * h + w};
+    fill_axis((up_mode)mode, p->up_h, h, &p->up_rows);
+    fill_axis((up_mode)mode, p->up_w, w, &p->up_columns);
+    return LEAT_OK;
 }
 
 /* ---- tiling -------------------------------------------------------------------------------------------------------------- */
@@ -163,10 +234,14 @@ static void size_tile(ir_plan *p) {
     p->strip = ceil_div(s->out[2], p->strips);
     p->columns = min64(s->in[2], (p->strip - 1) * s->stride[2] + kernel_extent(s, 2));
     p->ring_rows = min64(s->in[1], (p->block - 1) * s->stride[1] + kernel_extent(s, 1));
+    if (!p->up_c) return;
+    p->low_rows = min64(p->up_h, ceil_div(p->ring_rows * p->up_h, max64(1, s->in[1])) + 3);
+    p->low_columns = min64(p->up_w, ceil_div(p->columns * p->up_w, max64(1, s->in[2])) + 3);
 }
 
 static double tile_bytes(const ir_plan *p) {
     double ring = p->w1 ? (double)p->ring_rows * (double)p->columns : 0;
+    ring += (double)(p->low_rows * p->low_columns);
     return (ring + (double)p->block * (double)p->strip) * (double)(p->blocks * p->eb) * sizeof(float);
 }
 
@@ -194,6 +269,14 @@ static void choose_way(ir_plan *p) {
     p->segments = max64(1, min64(min64(ceil_div(wanted, tasks), affordable), most));
     double middle = (double)(s->out[1] * s->out[2] * p->blocks * p->eb) * sizeof(float);
     p->staged = p->w1 && (tasks * p->segments < p->threads || middle <= STAGED_BYTES);
+    if (!p->staged) return;
+    p->strips = p->segments = 1;
+    p->block = s->out[1];
+    size_tile(p);
+    p->ring_rows = s->in[1];
+    p->columns = s->in[2];
+    p->low_rows = p->up_h;
+    p->low_columns = p->up_w;
 }
 
 static size_t take(size_t *total, size_t bytes) {
@@ -208,12 +291,16 @@ static void size_scratch(leat_op_call *call, ir_plan *p) {
     const leat_conv_shape *s = &p->dw;
     int64_t in = leat__conv_in_pixels(s), out = leat__conv_out_pixels(s), channels = p->blocks * p->eb;
     leat_gemm expand = leat__ir_expand_gemm(p, in), project = leat__ir_project_gemm(p, out, out);
-    project.a = (const float *)p; /* only whether there is one counts */
-    if (p->parts == 1) expand.a = project.a;
-    size_t g1 = leat__f32_gemm_scratch(&expand), g2 = leat__f32_gemm_scratch(&project), gemm = g1 > g2 ? g1 : g2, total = 64, own = 0;
-    int64_t ring = !p->w1 ? 0 : p->staged ? in * p->eb : p->ring_rows * p->columns * channels;
+    leat_gemm low_rows = leat__ir_enlarged_gemm(p, p->low_columns);
+    low_rows.a = project.a = (const float *)p; /* only whether there is one counts */
+    size_t g1 = leat__f32_gemm_scratch(&expand), g2 = leat__f32_gemm_scratch(&project), g3 = leat__f32_gemm_scratch(&low_rows), total = 64, own = 0;
+    size_t gemm = g1 > g2 && g1 > g3 ? g1 : g2 > g3 ? g2 : g3;
+    int64_t kept = p->staged ? p->eb : channels, ring = p->w1 ? p->ring_rows * p->columns * kept : 0;
+    int64_t low = p->up_c ? p->low_rows * p->low_columns * kept : 0;
     p->at_gemm = take(&own, gemm); /* first: a worker's scratch is the product's too */
     p->at_ring = take(&own, (size_t)ring * sizeof(float));
+    p->at_low = take(&own, (size_t)low * sizeof(float));
+    p->at_lerp = take(&own, (size_t)(p->low_columns * p->eb) * sizeof(float));
     if (p->staged) p->at_middle = take(&total, (size_t)(out * channels) * sizeof(float));
     else p->at_middle = take(&own, (size_t)(p->block * p->strip * channels) * sizeof(float));
     p->worker_bytes = own;
@@ -222,6 +309,7 @@ static void size_scratch(leat_op_call *call, ir_plan *p) {
     if (is_plain(call->in[IR_X])) p->at_x = take(&total, leat_tensor_bytes(call->in[IR_X]));
     if (is_plain(leat__op_in(call, IR_X2))) p->at_x2 = take(&total, leat_tensor_bytes(call->in[IR_X2]));
     if (is_plain(leat__op_out(call, 0))) p->at_y = take(&total, leat_tensor_bytes(call->out[0]));
+    if (is_plain(leat__op_in(call, IR_UP))) p->at_up = take(&total, leat_tensor_bytes(call->in[IR_UP]));
     if (is_plain(leat__op_in(call, IR_R))) p->at_residual = take(&total, leat_tensor_bytes(call->in[IR_R]));
     call->scratch_bytes = total;
 }
@@ -234,6 +322,7 @@ static int ir_prepare(leat_op_call *call) {
     if (!status) status = leat__fused_act(call, "actd", &p->act_dw, &p->params_dw);
     if (!status) status = leat__fused_act(call, "act2", &p->project.act, &p->project.params);
     if (!status) status = pack_weights(call, p);
+    if (!status && p->up_c) status = prepare_axes(call, p);
     if (status) return status;
     const leat_conv_shape *s = &p->dw;
     p->project.after = leat__attr_int(call->attrs, "residual_after", 0) != 0;
@@ -242,7 +331,7 @@ static int ir_prepare(leat_op_call *call) {
     else p->strips = p->segments = p->block = 1;
     size_scratch(call, p);
     int64_t out = leat__conv_out_pixels(s);
-    call->macs = s->n * p->e * ((p->w1 ? leat__conv_in_pixels(s) * p->c : 0) + out * leat__conv_taps(s) + out * p->co);
+    call->macs = s->n * p->e * ((p->w1 ? leat__conv_in_pixels(s) * (p->c + p->up_c) : 0) + out * leat__conv_taps(s) + out * p->co);
     snprintf(p->kernel, sizeof p->kernel, "leat_f32_invres_%s_%s", p->staged ? "staged" : "tiled", leat__gemm_f32.isa);
     call->kernel = p->kernel;
     return LEAT_OK;
@@ -262,7 +351,8 @@ static int ir_run_op(leat_op_call *call) {
     const ir_plan *p = call->state;
     leat_tensor *y = leat__op_out(call, 0);
     if (!y || leat_tensor_count(y) == 0) return LEAT_OK;
-    ir_run r = {.call = call, .p = p, .x = as_nhwc(call, call->in[IR_X], p->at_x), .residual = as_nhwc(call, leat__op_in(call, IR_R), p->at_residual)};
+    ir_run r = {.call = call, .p = p, .x = as_nhwc(call, call->in[IR_X], p->at_x), .up = as_nhwc(call, leat__op_in(call, IR_UP), p->at_up),
+                .residual = as_nhwc(call, leat__op_in(call, IR_R), p->at_residual)};
     r.x2 = as_nhwc(call, leat__op_in(call, IR_X2), p->at_x2);
     r.y = p->at_y ? (float *)((char *)call->scratch + p->at_y) : y->data;
     leat__ir_run(&r);

@@ -19,6 +19,10 @@ leat_gemm leat__ir_expand_gemm(const ir_plan *p, int64_t m) {
     return (leat_gemm){.m = m, .n = p->eb, .k = k, .taps = p->parts, .lda = k, .ldc = p->eb, .epilogue = p->expand};
 }
 
+leat_gemm leat__ir_enlarged_gemm(const ir_plan *p, int64_t m) {
+    return (leat_gemm){.m = m, .n = p->eb, .k = p->up_c, .taps = 1, .lda = p->up_c, .ldc = p->eb};
+}
+
 leat_gemm leat__ir_project_gemm(const ir_plan *p, int64_t m, int64_t pixels) {
     leat_gemm g = {.m = m, .n = p->co, .k = p->eb, .taps = p->blocks, .lda = p->eb, .tap_step = pixels * p->eb, .ldc = p->co, .b = p->w2,
                    .epilogue = p->project};
@@ -90,13 +94,15 @@ typedef struct strip_task {
     const ir_run *r;
     const ir_plan *p;
     ir_depthwise  w;
-    const float  *x[2], *residual; /* of the image */
+    const float  *x[2], *up, *residual; /* of the image */
     float        *y;
     float        *ring, *middle; /* [blocks][ring_rows][columns][eb], [blocks][rows of the tile][width][eb] */
+    float        *low, *lerp;    /* [blocks][low_rows][low_columns][eb], [low_columns][eb] */
     void         *gemm_scratch;
     int64_t       ow0, width;    /* output columns */
     int64_t       iw0, columns;  /* input columns that they see */
-    int64_t       row;           /* first input row that is being expanded */
+    int64_t       row, first_row; /* first input row that is being expanded, that the task has expanded at all */
+    int64_t       low_column, low_count; /* columns of UP that the strip sees */
 } strip_task;
 
 static void strip_rows(const void *arg, int64_t m, int count, const float **rows, int64_t stride) {
@@ -112,15 +118,58 @@ static void strip_rows(const void *arg, int64_t m, int count, const float **rows
     }
 }
 
-/* Expands input rows [begin, end) of one block into its ring, in pieces that do not wrap. */
+/* ---- enlarged channels ---- */
+
+static int64_t low_end(const ir_plan *p, int64_t end) { return min64(p->up_rows.from[end - 1] + 2, p->up_h); }
+
+/* Rows of UP [begin, end) of one block into the low ring, a row at a time. */
+static void expand_low(const strip_task *t, int64_t block, int64_t begin, int64_t end, float *low) {
+    const ir_plan *p = t->p;
+    for (int64_t row = begin; row < end; row++) {
+        leat_gemm g = leat__ir_enlarged_gemm(p, t->low_count);
+        g.b = p->w1_up + (size_t)block * p->w1_up_block;
+        g.a = t->up + (row * p->up_w + t->low_column) * p->up_c;
+        g.c = low + row % p->low_rows * p->low_columns * p->eb;
+        leat__f32_gemm_part(&g, 0, g.m, 0, g.n, t->gemm_scratch);
+    }
+}
+
+/* Enlarges row `row` of one block into its place in the ring. */
+static void enlarge_row(const strip_task *t, int64_t row, const float *low, float *to) {
+    const ir_plan *p = t->p;
+    int64_t from = p->up_rows.from[row], pitch = p->low_columns * p->eb;
+    const float *above = low + from % p->low_rows * pitch, *below = low + min64(from + 1, p->up_h - 1) % p->low_rows * pitch;
+    leat__dwconv_f32.lerp(above, below, p->up_rows.weight[row], t->low_count * p->eb, t->lerp);
+    for (int64_t i = 0; i < t->columns; i++) {
+        int64_t column = p->up_columns.from[t->iw0 + i], next = min64(column + 1, p->up_w - 1);
+        const float *left = t->lerp + (column - t->low_column) * p->eb, *right = t->lerp + (next - t->low_column) * p->eb;
+        leat__dwconv_f32.lerp(left, right, p->up_columns.weight[t->iw0 + i], p->eb, to + i * p->eb);
+    }
+}
+
+static void enlarge_rows(const strip_task *t, int64_t block, int64_t begin, int64_t end, float *ring) {
+    const ir_plan *p = t->p;
+    if (begin >= end) return;
+    float *low = t->low + block * p->low_rows * p->low_columns * p->eb;
+    int64_t done = begin > t->first_row ? low_end(p, begin) : 0; /* rows of UP that the rows before have brought */
+    expand_low(t, block, max64(done, p->up_rows.from[begin]), low_end(p, end), low);
+    for (int64_t row = begin; row < end; row++) enlarge_row(t, row, low, ring + row % p->ring_rows * t->columns * p->eb);
+}
+
+/* Expands input rows [begin, end) of one block into its ring, in pieces that do not wrap; on top of the enlarged channels, if any. */
 static void expand_rows(strip_task *t, int64_t block, int64_t begin, int64_t end, float *ring) {
     const ir_plan *p = t->p;
+    if (p->up_c) enlarge_rows(t, block, begin, end, ring);
     for (t->row = begin; t->row < end;) {
         int64_t slot = t->row % p->ring_rows, count = min64(end - t->row, p->ring_rows - slot);
         leat_gemm g = block_gemm(t->r, block, count * t->columns);
         g.rows = strip_rows;
         g.rows_arg = t;
         g.c = ring + slot * t->columns * p->eb;
+        if (p->up_c) {
+            g.epilogue.residual = g.c;
+            g.epilogue.ldr = p->eb;
+        }
         leat__f32_gemm_part(&g, 0, g.m, 0, g.n, t->gemm_scratch);
         t->row += count;
     }
@@ -164,6 +213,7 @@ static void run_rows(strip_task *t, int64_t oh0, int64_t oh1) {
         int64_t count = min64(p->block, oh1 - oh), start = oh * s->stride[1] - s->pad[1];
         int64_t end = min64(s->in[1], start + (count - 1) * s->stride[1] + (s->kernel[1] - 1) * s->dilation[1] + 1);
         expanded = max64(expanded, start);
+        if (oh == oh0) t->first_row = expanded;
         run_tile(t, oh, count, expanded, end);
         expanded = max64(expanded, end);
     }
@@ -179,6 +229,26 @@ static void place_strip(strip_task *t, int64_t strip) {
     t->iw0 = min64(max64(start, 0), s->in[2]);
     t->columns = max64(min64(end, s->in[2]) - t->iw0, 0);
     t->w = depthwise(p, t->columns, t->width, t->iw0 - start);
+    if (!p->up_c || t->columns == 0) return;
+    t->low_column = p->up_columns.from[t->iw0];
+    t->low_count = min64(p->up_columns.from[t->iw0 + t->columns - 1] + 2, p->up_w) - t->low_column;
+}
+
+static strip_task open_task(const ir_run *r, int64_t n, int worker) {
+    const ir_plan *p = r->p;
+    int64_t out = leat__conv_out_pixels(&p->dw) * p->co;
+    char *scratch = (char *)r->call->scratch + p->at_workers + (size_t)worker * p->worker_bytes;
+    strip_task t = {.r = r, .p = p, .gemm_scratch = scratch + p->at_gemm};
+    t.ring = (float *)(scratch + p->at_ring);
+    t.middle = (float *)(scratch + p->at_middle);
+    t.low = (float *)(scratch + p->at_low);
+    t.lerp = (float *)(scratch + p->at_lerp);
+    t.x[0] = image_of(r, r->x, n);
+    t.x[1] = image_of(r, r->x2, n);
+    t.up = p->up_c ? r->up + n * p->up_h * p->up_w * p->up_c : NULL;
+    t.y = r->y + n * out;
+    t.residual = r->residual ? r->residual + n * out : NULL;
+    return t;
 }
 
 static void run_strip(void *arg, int64_t index, int worker) {
@@ -186,13 +256,7 @@ static void run_strip(void *arg, int64_t index, int worker) {
     const ir_plan *p = r->p;
     const leat_conv_shape *s = &p->dw;
     int64_t segment = index % p->segments, strip = index / p->segments % p->strips, n = index / (p->segments * p->strips);
-    int64_t out = leat__conv_out_pixels(s) * p->co;
-    char *scratch = (char *)r->call->scratch + p->at_workers + (size_t)worker * p->worker_bytes;
-    strip_task t = {.r = r, .p = p, .ring = (float *)(scratch + p->at_ring), .middle = (float *)(scratch + p->at_middle), .gemm_scratch = scratch + p->at_gemm};
-    t.x[0] = image_of(r, r->x, n);
-    t.x[1] = image_of(r, r->x2, n);
-    t.y = r->y + n * out;
-    t.residual = r->residual ? r->residual + n * out : NULL;
+    strip_task t = open_task(r, n, worker);
     place_strip(&t, strip);
     run_rows(&t, segment * s->out[1] / p->segments, (segment + 1) * s->out[1] / p->segments);
 }
@@ -201,32 +265,21 @@ static void run_strip(void *arg, int64_t index, int worker) {
 
 typedef struct stage_job {
     const ir_run *r;
-    const float  *x[2]; /* of the image */
-    float        *middle;
+    int64_t       n;
+    float        *middle; /* [blocks][pixels][eb] */
 } stage_job;
-
-static void stage_rows(const void *arg, int64_t m, int count, const float **rows, int64_t stride) {
-    const stage_job *j = arg;
-    const ir_plan *p = j->r->p;
-    for (int part = 0; part < p->parts; part++)
-        for (int i = 0; i < count; i++) rows[part * stride + i] = j->x[part] + (m + i) * (p->c / p->parts);
-}
 
 static void run_block(void *arg, int64_t block, int worker) {
     const stage_job *j = arg;
     const ir_plan *p = j->r->p;
     const leat_conv_shape *s = &p->dw;
-    char *scratch = (char *)j->r->call->scratch + p->at_workers + (size_t)worker * p->worker_bytes;
-    leat_gemm g = block_gemm(j->r, block, leat__conv_in_pixels(s));
-    if (p->parts == 1) g.a = j->x[0];
-    g.rows = stage_rows;
-    g.rows_arg = j;
-    g.c = (float *)(scratch + p->at_ring);
-    leat__f32_gemm_part(&g, 0, g.m, 0, g.n, scratch + p->at_gemm);
-    ir_depthwise w = depthwise(p, s->in[2], s->out[2], s->pad[2]);
-    set_block(&w, j->r, block);
+    strip_task t = open_task(j->r, j->n, worker);
+    place_strip(&t, 0);
+    t.low -= block * p->low_rows * p->low_columns * p->eb; /* only this block is there */
+    set_block(&t.w, j->r, block);
+    expand_rows(&t, block, 0, s->in[1], t.ring);
     float *to = j->middle + block * leat__conv_out_pixels(s) * p->eb;
-    for (int64_t oh = 0; oh < s->out[1]; oh++) depthwise_row(&w, oh, g.c, INT64_MAX, s->in[2] * p->eb, to + oh * s->out[2] * p->eb);
+    for (int64_t oh = 0; oh < s->out[1]; oh++) depthwise_row(&t.w, oh, t.ring, s->in[1], t.columns * p->eb, to + oh * s->out[2] * p->eb);
 }
 
 static void run_stages(const ir_run *r, int64_t n) {
@@ -234,7 +287,7 @@ static void run_stages(const ir_run *r, int64_t n) {
     const leat_conv_shape *s = &p->dw;
     int64_t out = leat__conv_out_pixels(s);
     char *scratch = r->call->scratch;
-    stage_job j = {r, {image_of(r, r->x, n), image_of(r, r->x2, n)}, (float *)(scratch + p->at_middle)};
+    stage_job j = {r, n, (float *)(scratch + p->at_middle)};
     leat__tpool_for_n(r->call->pool, p->threads, p->blocks, run_block, &j);
     leat_gemm g = project_gemm(r, out, out);
     g.a = j.middle;

@@ -6,7 +6,7 @@
 #include "cpu/act.h"
 
 typedef struct ir_case {
-    int     n, h, w, c, e, co, k, stride, dil, pad[4], expand, residual, after, bias, nhwc, act1, actd, act2, threads;
+    int     n, h, w, c, e, co, k, stride, dil, pad[4], expand, residual, after, bias, nhwc, act1, actd, act2, threads, up_c, up_h, up_w, up_first, up_mode;
     int64_t oh, ow;
 } ir_case;
 
@@ -45,6 +45,35 @@ static void depthwise(const ir_case *t, const double *x, const float *w, const f
         }
 }
 
+static const char *const up_modes[] = {"half_pixel", "align_corners", "asymmetric"};
+
+static double source_of(int mode, int64_t i, int64_t in, int64_t out) {
+    double at = mode == 0 ? ((double)i + 0.5) * (double)in / (double)out - 0.5 : mode == 1 ? (out > 1 ? (double)i * (double)(in - 1) / (double)(out - 1) : 0)
+                                                                                           : (double)i * (double)in / (double)out;
+    return at < 0 ? 0 : at > (double)(in - 1) ? (double)(in - 1) : at;
+}
+
+/* The smaller tensor enlarged to [h, w]. */
+static double enlarged(const ir_case *t, const float *up, int64_t plane, int64_t p) {
+    double y = source_of(t->up_mode, p / t->w, t->up_h, t->h), x = source_of(t->up_mode, p % t->w, t->up_w, t->w), fy = y - floor(y), fx = x - floor(x);
+    int64_t y0 = (int64_t)y, x0 = (int64_t)x, y1 = y0 + 1 < t->up_h ? y0 + 1 : y0, x1 = x0 + 1 < t->up_w ? x0 + 1 : x0;
+    const float *image = up + plane * t->up_h * t->up_w;
+    return (1 - fy) * ((1 - fx) * image[y0 * t->up_w + x0] + fx * image[y0 * t->up_w + x1]) +
+           fy * ((1 - fx) * image[y1 * t->up_w + x0] + fx * image[y1 * t->up_w + x1]);
+}
+
+/* X and the enlarged tensor side by side. */
+static void concatenate(const ir_case *t, const float *x, const float *up, double *to) {
+    int64_t pixels = (int64_t)t->h * t->w, all = t->c + t->up_c;
+    for (int64_t n = 0; n < t->n; n++)
+        for (int64_t c = 0; c < all; c++)
+            for (int64_t p = 0; p < pixels; p++) {
+                int64_t own = t->up_first ? c - t->up_c : c, other = t->up_first ? c : c - t->c;
+                int from_up = t->up_first ? c < t->up_c : c >= t->c;
+                to[(n * all + c) * pixels + p] = from_up ? enlarged(t, up, n * t->up_c + other, p) : x[(n * t->c + own) * pixels + p];
+            }
+}
+
 static leat_tensor *add_image(op_case *op, const ir_case *t, int channels, int64_t h, int64_t w, const float *plain) {
     leat_tensor *x = op_in(op, LEAT_DTYPE_F32, 4, (int64_t[]){t->n, channels, h, w}, plain);
     if (!t->nhwc) return x;
@@ -54,6 +83,15 @@ static leat_tensor *add_image(op_case *op, const ir_case *t, int channels, int64
         ((float *)x->data)[(n * h * w + p) * channels + c] = plain[i];
     }
     return x;
+}
+
+/* The enlarged tensor is input 12, after the residual, three scales and X2. */
+static void add_up(op_case *op, const ir_case *t, const float *up) {
+    while (op->call.n_in < 12) op_absent(op);
+    ir_case small = *t;
+    add_image(op, &small, t->up_c, t->up_h, t->up_w, up);
+    op_attr_int(op, "up_first", t->up_first);
+    op_attr_string(op, "up_mode", up_modes[t->up_mode]);
 }
 
 static void add_weight(op_case *op, const float *w, int rank, int64_t d0, int64_t d1, int64_t k, int wanted) {
@@ -72,18 +110,18 @@ static void set_act(op_case *op, const char *name, const char *lo, const char *h
 }
 
 typedef struct ir_data {
-    float  *x, *w1, *b1, *wd, *bd, *w2, *b2, *r;
+    float  *x, *up, *w1, *b1, *wd, *bd, *w2, *b2, *r;
     double *want;
 } ir_data;
 
 static void make_data(const ir_case *t, ir_data *d) {
     int64_t in = (int64_t)t->h * t->w, out = t->oh * t->ow;
-    d->x = kt_alloc(t->n * t->c * in), d->w1 = kt_alloc((int64_t)t->e * t->c), d->b1 = kt_alloc(t->e), d->wd = kt_alloc(t->e * t->k * t->k);
+    d->x = kt_alloc(t->n * t->c * in), d->w1 = kt_alloc((int64_t)t->e * (t->c + t->up_c)), d->up = kt_alloc(t->n * t->up_c * t->up_h * t->up_w + 1), d->b1 = kt_alloc(t->e), d->wd = kt_alloc(t->e * t->k * t->k);
     d->bd = kt_alloc(t->e), d->w2 = kt_alloc((int64_t)t->co * t->e), d->b2 = kt_alloc(t->co), d->r = kt_alloc(t->n * t->co * out);
-    double *x = malloc((size_t)(t->n * t->c * in) * 8), *m1 = malloc((size_t)(t->n * t->e * in) * 8), *m2 = malloc((size_t)(t->n * t->e * out) * 8);
+    double *x = malloc((size_t)(t->n * (t->c + t->up_c) * in) * 8), *m1 = malloc((size_t)(t->n * t->e * in) * 8), *m2 = malloc((size_t)(t->n * t->e * out) * 8);
     d->want = malloc((size_t)(t->n * t->co * out) * 8);
-    for (int64_t i = 0; i < t->n * t->c * in; i++) x[i] = d->x[i];
-    if (t->expand) pointwise(x, d->w1, t->bias ? d->b1 : NULL, t->n, in, t->c, t->e, t->act1, m1);
+    concatenate(t, d->x, d->up, x);
+    if (t->expand) pointwise(x, d->w1, t->bias ? d->b1 : NULL, t->n, in, t->c + t->up_c, t->e, t->act1, m1);
     depthwise(t, t->expand ? m1 : x, d->wd, t->bias ? d->bd : NULL, m2);
     pointwise(m2, d->w2, t->bias ? d->b2 : NULL, t->n, out, t->e, t->co, LEAT_ACT_NONE, d->want);
     for (int64_t i = 0; i < t->n * t->co * out; i++) {
@@ -94,20 +132,21 @@ static void make_data(const ir_case *t, ir_data *d) {
 }
 
 static void free_data(ir_data *d) {
-    kt_free(d->x), kt_free(d->w1), kt_free(d->b1), kt_free(d->wd), kt_free(d->bd), kt_free(d->w2), kt_free(d->b2), kt_free(d->r);
+    kt_free(d->x), kt_free(d->up), kt_free(d->w1), kt_free(d->b1), kt_free(d->wd), kt_free(d->bd), kt_free(d->w2), kt_free(d->b2), kt_free(d->r);
     free(d->want);
 }
 
 static void open_case(op_case *op, const ir_case *t, const ir_data *d, int64_t *strides, int64_t *pads, int64_t *dilations) {
     op_open(op, "leat", "InvertedResidual", 1);
     add_image(op, t, t->c, t->h, t->w, d->x);
-    add_weight(op, d->w1, 4, t->e, t->c, 1, t->expand);
+    add_weight(op, d->w1, 4, t->e, t->c + t->up_c, 1, t->expand);
     add_weight(op, d->b1, 1, t->e, 0, 0, t->expand && t->bias);
     add_weight(op, d->wd, 4, t->e, 1, t->k, 1);
     add_weight(op, d->bd, 1, t->e, 0, 0, t->bias);
     add_weight(op, d->w2, 4, t->co, t->e, 1, 1);
     add_weight(op, d->b2, 1, t->co, 0, 0, t->bias);
     if (t->residual) add_image(op, t, t->co, t->oh, t->ow, d->r);
+    if (t->up_c) add_up(op, t, d->up);
     for (int i = 0; i < 4; i++) pads[i] = t->pad[i];
     strides[0] = strides[1] = t->stride, dilations[0] = dilations[1] = t->dil;
     op_attr_ints(op, "strides", strides, 2);
@@ -137,7 +176,7 @@ static void run_level(const ir_case *t, const ir_data *d, leat_isa level) {
     for (int64_t i = 0; i < t->n * t->co * out; i++) {
         int64_t p = i % out, c = i / out % t->co, n = i / out / t->co;
         double got = op_f32(&op, 0)[t->nhwc ? (n * out + p) * t->co + c : i];
-        if (!(fabs(got - d->want[i]) <= 2e-5 * sqrt((double)t->e * t->c) + 1e-5))
+        if (!(fabs(got - d->want[i]) <= 2e-5 * sqrt((double)t->e * (t->c + t->up_c)) + 1e-5))
             fail_msg("%s n %d c %d pixel %d: %g, want %g; %dx%d c %d e %d co %d k %d s %d d %d threads %d", op.call.kernel, (int)n, (int)c, (int)p, got,
                      d->want[i], t->h, t->w, t->c, t->e, t->co, t->k, t->stride, t->dil, t->threads);
     }
@@ -161,6 +200,7 @@ static ir_case random_case(void) {
     t.stride = kt_int(1, 2), t.dil = kt_int(1, 5) == 1 ? 2 : 1, t.expand = kt_int(0, 3) > 0, t.e = t.expand ? kt_int(1, 40) : t.c;
     for (int i = 0; i < 4; i++) t.pad[i] = kt_int(0, t.k / 2);
     t.residual = kt_int(0, 1), t.after = kt_int(0, 1), t.bias = kt_int(0, 3) > 0, t.nhwc = kt_int(0, 3) > 0, t.threads = kt_int(1, 3);
+    t.up_c = t.expand && kt_int(0, 1) ? kt_int(1, 20) : 0, t.up_h = kt_int(1, t.h), t.up_w = kt_int(1, t.w), t.up_first = kt_int(0, 1), t.up_mode = kt_int(0, 2);
     t.act1 = acts[kt_int(0, 3)], t.actd = acts[kt_int(0, 3)], t.act2 = acts[kt_int(0, 3)];
     return t;
 }
@@ -176,10 +216,11 @@ static void test_random(void **state) {
 static void test_strips_and_segments(void **state) {
     for (int i = 0; i < 6; i++) {
         ir_case t = random_case();
+        t.up_c = i % 2 ? 3 : 0, t.up_h = 5, t.up_w = 50;
         t.h = 9, t.w = kt_int(100, 130), t.e = 700, t.c = 5, t.co = 6, t.n = 1, t.expand = 1;
         check(&t);
         t = random_case();
-        t.h = 120, t.w = 12, t.threads = 3;
+        t.h = 120, t.w = 12, t.threads = 3, t.up_h = 60, t.up_w = 6;
         check(&t);
     }
 }
