@@ -66,7 +66,7 @@ static int fuse(leat_pass *pass) {
 }
 
 static int arrange(leat_pass *pass) {
-    static const pass_fn blocks[] = {leat__pass_inverted, leat__pass_reorder, leat__pass_tidy, NULL};
+    static const pass_fn blocks[] = {leat__pass_inverted, leat__pass_enlarge, leat__pass_reorder, leat__pass_tidy, NULL};
     int                  status = run_round(pass, blocks);
     if (status != LEAT_OK) return status;
     leat__graph_index(pass->root);

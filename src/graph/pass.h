@@ -38,6 +38,7 @@ int leat__absorb_epilogue(leat_node *node, const char *fused_type);
 int leat__pass_matmul(leat_pass *pass);    /* pass_matmul.c    bias, activation, residual, transposes go into the matrix product */
 int leat__pass_shuffle(leat_pass *pass);   /* pass_shuffle.c   channel shuffle */
 int leat__pass_inverted(leat_pass *pass);  /* pass_inverted.c  inverted residual blocks */
+int leat__pass_enlarge(leat_pass *pass);   /* pass_enlarge.c   enlarged tensors beside a skip connection in front of such a block */
 int leat__pass_reorder(leat_pass *pass);   /* pass_reorder.c   transposes that channels-last storage makes free */
 int leat__pass_layout(leat_pass *pass);    /* pass_layout.c    which values are stored channels-last */
 

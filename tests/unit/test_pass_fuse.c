@@ -248,6 +248,26 @@ static void concat_in_front(gb *g, int side) {
 static void an_inverted_residual_reads_both_parts_of_a_concat(void **state) { concat_in_front(*state, 36); }
 static void the_same_in_tiles(void **state) { concat_in_front(*state, 116); }
 
+/* A decoder: a tensor enlarged by two beside a skip connection, the enlarged one first or second. */
+static void decoder(gb *g, int side, int up_first, const char *mode) {
+    leat_value *x = gb_input(g, 4, 1, 24, side, side), *low = gb_input(g, 4, 1, 6, side / 2, side / 2), *scales = gb_random(g, 1, 1, 1, 4);
+    ((float *)scales->constant->data)[2] = ((float *)scales->constant->data)[3] = 2;
+    leat_value *skip = gb_conv(g, x, 10, 24, 1, 1), *small = gb_conv(g, low, 14, 6, 1, 1), *up = gb_op(g, "Resize", 3, small, NULL, scales);
+    leat__node_attr_set_string(up->producer, "mode", "linear");
+    leat__node_attr_set_string(up->producer, "coordinate_transformation_mode", mode);
+    leat_value *y = gb_op(g, "Concat", 2, up_first ? up : skip, up_first ? skip : up);
+    leat__node_attr_set_int(y->producer, "axis", 1);
+    y = gb_op(g, "Relu", 1, gb_conv(g, gb_op(g, "Relu", 1, gb_conv(g, y, 48, 24, 1, 1)), 48, 48, 3, 48));
+    gb_output(g, gb_conv(g, y, 4, 48, 1, 1));
+    gb_optimise(g, 0);
+    assert_non_null(gb_find(g, "leat", "InvertedResidual")->in[12]);
+    assert_int_equal(gb_count(g, "", "Concat") + gb_count(g, "", "Resize"), 0);
+}
+
+static void an_enlarged_tensor_is_expanded_small(void **state) { decoder(*state, 36, 1, "align_corners"); }
+static void an_enlarged_tensor_may_stand_behind(void **state) { decoder(*state, 36, 0, "half_pixel"); }
+static void an_enlarged_tensor_in_tiles(void **state) { decoder(*state, 116, 1, "asymmetric"); }
+
 /* ---- matrix products ----------------------------------------------------------------------------------------------------------- */
 
 static void bias_activation_and_residual_go_into_the_product(void **state) {
@@ -331,6 +351,7 @@ int main(void) {
         GB_TEST(residual_and_activation_in_both_orders), GB_TEST(two_convolutions_meet_in_the_later_one),
         GB_TEST(an_addition_that_broadcasts_stays), GB_TEST(a_residual_of_unknown_size_is_seen_by_the_probe),
         GB_TEST(a_value_that_others_read_is_not_absorbed), GB_TEST(an_inverted_residual_is_one_node), GB_TEST(an_inverted_residual_reads_both_parts_of_a_concat),
+        GB_TEST(an_enlarged_tensor_is_expanded_small), GB_TEST(an_enlarged_tensor_may_stand_behind), GB_TEST(an_enlarged_tensor_in_tiles),
         GB_TEST(the_same_in_tiles),
         GB_TEST(a_sigmoid_over_few_channels_stays),
         GB_TEST(bias_activation_and_residual_go_into_the_product), GB_TEST(gemm_takes_an_activation),
