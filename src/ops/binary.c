@@ -74,9 +74,9 @@ SIGNED_INTS(COMPARE_SET)
 UNSIGNED_INTS(COMPARE_SET)
 FLOATS(COMPARE_SET)
 
+BINARY(prelu_i32, int32_t, int32_t, l < 0 ? (uint32_t)l * (uint32_t)r : (uint32_t)l)
+BINARY(prelu_i64, int64_t, int64_t, l < 0 ? (uint64_t)l * (uint64_t)r : (uint64_t)l)
 #define PRELU_SET(s, T) BINARY(prelu_##s, T, T, l < 0 ? l * r : l)
-PRELU_SET(i32, int32_t)
-PRELU_SET(i64, int64_t)
 BINARY(prelu_u32, uint32_t, uint32_t, ((void)r, l)) /* never negative */
 BINARY(prelu_u64, uint64_t, uint64_t, ((void)r, l))
 FLOATS(PRELU_SET)
@@ -236,7 +236,7 @@ static int binary_run(leat_op_call *call) {
     binary_job job = {row->by_type[dtype], dtype == LEAT_DTYPE_F32 ? row->vbin : 0, call->in[0]->data, call->in[1]->data, call->out[0]->data,
                       leat_dtype_size(dtype), leat_dtype_size(call->out[0]->dtype)};
     leat__el_walk(&walk, call->out[0], operands, 2);
-    if (job.vbin && walk.rank == 2 && walk.dims[1] <= SHORT_ROW && walk.dims[0] > 1) {
+    if (job.vbin && walk.rank == 2 && walk.dims[1] > 0 && walk.dims[1] <= SHORT_ROW && walk.dims[0] > 1) {
         short_job s = {&job, &walk};
         leat__el_rows(call, walk.dims[0], walk.dims[1], short_span, &s);
     } else leat__el_run(call, &walk, binary_piece, &job);

@@ -175,7 +175,7 @@ int leat__el_legacy(leat_op_call *call, const leat_tensor *a, const leat_tensor 
     const leat_attr *attr = call->opset < 7 && *call->op->domain == 0 ? leat__attr(call->attrs, "axis") : NULL;
     if (!attr || b->rank == 0) return LEAT_OK;
     int64_t axis = attr->i < 0 ? attr->i + a->rank : attr->i;
-    if (axis < 0 || axis + b->rank > a->rank)
+    if (axis < 0 || axis > a->rank - b->rank)
         return leat__op_fail(call, LEAT_ESHAPE, "attribute axis %lld does not fit inputs of rank %d and %d", (long long)attr->i, a->rank, b->rank);
     if (attr->i == -1) return LEAT_OK; /* suffix matching */
     if (b->rank + axis < a->rank) view->flags &= ~LEAT_TENSOR_NHWC;

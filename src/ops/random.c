@@ -28,7 +28,7 @@ static int shape_infer(leat_op_call *call) {
     int n;
     const int64_t *dims = leat__attr_ints(call->attrs, "shape", &n);
     int64_t dtype = leat__attr_int(call->attrs, "dtype", LEAT_DTYPE_F32);
-    if (!leat__attr(call->attrs, "shape") || n > LEAT_MAX_RANK || (n > 0 && leat__dims_count(dims, n) < 0))
+    if (!leat__attr(call->attrs, "shape") || n > LEAT_MAX_RANK || (n > 0 && (leat__dims_count(dims, n) < 0 || leat__dims_count(dims, n) > INT64_MAX / 64)))
         return leat__op_fail(call, LEAT_EINVAL, "attribute shape is missing or out of range");
     int status = check_dtype(call, dtype, 0);
     if (!status) leat__tensor_set(call->out[0], (leat_dtype)dtype, n, dims);
