@@ -218,52 +218,56 @@ int leat__graph_at(const leat_graph *graph, const leat_node *node) {
 /* ---- topological order ----------------------------------------------------------------------------------------------- */
 
 typedef struct sorter {
-    leat_graph *graph;
-    leat_node **order;
-    uint8_t    *state; /* 0 new, 1 on the stack, 2 placed; by node index */
-    int        *stack, *next; /* explicit stack: node index and the next dependency to look at */
-    int         placed;
+    leat_graph  *graph;
+    leat_node  **order;
+    uint8_t     *state; /* 0 new, 1 on the stack, 2 placed; by node index */
+    leat_value **needs; /* of all nodes, one after the other; those of node i are first[i] .. first[i + 1] - 1 */
+    size_t      *first;
+    size_t      *next;  /* the next of its needs to look at; by node index */
+    int         *stack; /* explicit: node indices */
+    int          placed;
 } sorter;
 
-/* The values of `graph` that `node` needs: its inputs and what its inner graphs capture, enumerated by *at; NULL at the end. */
-static leat_value *inner_need(const leat_graph *inner, const leat_graph *graph, int *at);
+/* Collects the values of `graph` that `node` needs: its inputs and what its inner graphs capture.  list NULL: counts them only. */
+static size_t inner_needs(const leat_graph *inner, const leat_graph *graph, leat_value **list);
 
-static leat_value *node_need(const leat_node *node, const leat_graph *graph, int *at) {
-    for (int i = 0; i < node->n_in; i++)
-        if (node->in[i] && node->in[i]->graph == graph && (*at)-- == 0) return node->in[i];
+static size_t node_needs(const leat_node *node, const leat_graph *graph, leat_value **list) {
+    size_t n = 0;
+    for (int i = 0; i < node->n_in; i++) {
+        if (!node->in[i] || node->in[i]->graph != graph) continue;
+        if (list) list[n] = node->in[i];
+        n++;
+    }
     for (int a = 0; a < node->attrs.n; a++)
-        if (node->attrs.list[a].type == LEAT_ATTR_GRAPH) {
-            leat_value *value = inner_need(node->attrs.list[a].graph, graph, at);
-            if (value) return value;
-        }
-    return NULL;
+        if (node->attrs.list[a].type == LEAT_ATTR_GRAPH) n += inner_needs(node->attrs.list[a].graph, graph, list ? list + n : NULL);
+    return n;
 }
 
-static leat_value *inner_need(const leat_graph *inner, const leat_graph *graph, int *at) {
-    for (int n = 0; n < inner->n_nodes; n++) {
-        leat_value *value = node_need(inner->nodes[n], graph, at);
-        if (value) return value;
+static size_t inner_needs(const leat_graph *inner, const leat_graph *graph, leat_value **list) {
+    size_t n = 0;
+    for (int k = 0; k < inner->n_nodes; k++) n += node_needs(inner->nodes[k], graph, list ? list + n : NULL);
+    for (int i = 0; i < inner->n_outputs; i++) {
+        if (inner->outputs[i]->graph != graph) continue;
+        if (list) list[n] = inner->outputs[i];
+        n++;
     }
-    for (int i = 0; i < inner->n_outputs; i++)
-        if (inner->outputs[i]->graph == graph && (*at)-- == 0) return inner->outputs[i];
-    return NULL;
+    return n;
 }
 
 /* Depth-first from node `root`; LEAT_EFORMAT when it meets itself.  During the sort a value's id is the index of its producer. */
 static int visit(sorter *s, int root, leat_error *error) {
     int depth = 0;
     s->stack[0] = root;
-    s->next[0] = 0;
     s->state[root] = 1;
     while (depth >= 0) {
-        int         current = s->stack[depth], at = s->next[depth]++;
-        leat_value *need = node_need(s->graph->nodes[current], s->graph, &at);
-        if (!need) {
+        int current = s->stack[depth];
+        if (s->next[current] == s->first[current + 1]) {
             s->state[current] = 2;
             s->order[s->placed++] = s->graph->nodes[current];
             depth--;
             continue;
         }
+        const leat_value *need = s->needs[s->next[current]++];
         if (!need->producer) continue;
         int producer = need->id;
         if (s->state[producer] == 1)
@@ -272,34 +276,51 @@ static int visit(sorter *s, int root, leat_error *error) {
         if (s->state[producer] == 2) continue;
         s->state[producer] = 1;
         s->stack[++depth] = producer;
-        s->next[depth] = 0;
     }
     return LEAT_OK;
 }
 
-int leat__graph_sort(leat_graph *graph, leat_error *error) {
-    size_t n = (size_t)graph->n_nodes;
-    sorter s = {.graph = graph};
-    s.order = leat__calloc(n + 1, sizeof *s.order, LEAT_MEMORY_GRAPH);
-    s.state = leat__calloc(n + 1, 1, LEAT_MEMORY_GRAPH);
-    s.stack = leat__calloc(n + 1, sizeof *s.stack, LEAT_MEMORY_GRAPH);
-    s.next = leat__calloc(n + 1, sizeof *s.next, LEAT_MEMORY_GRAPH);
-    int status = s.order && s.state && s.stack && s.next ? LEAT_OK : leat__fail(error, LEAT_ENOMEM, "out of memory while sorting nodes");
-    if (status == LEAT_OK) {
-        for (int i = 0; i < graph->n_values; i++) graph->values[i]->producer = NULL;
-        for (int i = 0; i < graph->n_nodes; i++)
-            for (int o = 0; o < graph->nodes[i]->n_out; o++)
-                if (graph->nodes[i]->out[o]) {
-                    graph->nodes[i]->out[o]->producer = graph->nodes[i];
-                    graph->nodes[i]->out[o]->id = i;
-                }
+/* Producers and needs of all nodes; 0 when out of memory. */
+static int sorter_init(sorter *s, leat_graph *graph) {
+    size_t n = (size_t)graph->n_nodes, total = 0;
+    *s = (sorter){.graph = graph};
+    s->order = leat__calloc(n + 1, sizeof *s->order, LEAT_MEMORY_GRAPH);
+    s->state = leat__calloc(n + 1, 1, LEAT_MEMORY_GRAPH);
+    s->stack = leat__calloc(n + 1, sizeof *s->stack, LEAT_MEMORY_GRAPH);
+    s->first = leat__calloc(n + 1, sizeof *s->first, LEAT_MEMORY_GRAPH);
+    s->next = leat__calloc(n + 1, sizeof *s->next, LEAT_MEMORY_GRAPH);
+    for (size_t i = 0; i < n; i++) total += node_needs(graph->nodes[i], graph, NULL);
+    s->needs = leat__calloc(total + 1, sizeof *s->needs, LEAT_MEMORY_GRAPH);
+    if (!s->order || !s->state || !s->stack || !s->first || !s->next || !s->needs) return 0;
+    for (size_t i = 0; i < n; i++) {
+        s->next[i] = s->first[i];
+        s->first[i + 1] = s->first[i] + node_needs(graph->nodes[i], graph, s->needs + s->first[i]);
     }
+    for (int i = 0; i < graph->n_values; i++) graph->values[i]->producer = NULL;
+    for (int i = 0; i < graph->n_nodes; i++)
+        for (int o = 0; o < graph->nodes[i]->n_out; o++)
+            if (graph->nodes[i]->out[o]) {
+                graph->nodes[i]->out[o]->producer = graph->nodes[i];
+                graph->nodes[i]->out[o]->id = i;
+            }
+    return 1;
+}
+
+static void sorter_fini(sorter *s) {
+    leat__free(s->order);
+    leat__free(s->state);
+    leat__free(s->stack);
+    leat__free(s->first);
+    leat__free(s->next);
+    leat__free(s->needs);
+}
+
+int leat__graph_sort(leat_graph *graph, leat_error *error) {
+    sorter s;
+    int    status = sorter_init(&s, graph) ? LEAT_OK : leat__fail(error, LEAT_ENOMEM, "out of memory while sorting nodes");
     for (int i = 0; i < graph->n_nodes && status == LEAT_OK; i++)
         if (s.state[i] == 0) status = visit(&s, i, error);
-    if (status == LEAT_OK && n) memcpy(graph->nodes, s.order, n * sizeof *s.order);
-    leat__free(s.order);
-    leat__free(s.state);
-    leat__free(s.stack);
-    leat__free(s.next);
+    if (status == LEAT_OK && graph->n_nodes) memcpy(graph->nodes, s.order, (size_t)graph->n_nodes * sizeof *s.order);
+    sorter_fini(&s);
     return status;
 }

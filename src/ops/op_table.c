@@ -14,7 +14,7 @@ static const leat_op *const families[] = {
 #undef FAMILY
 
 static int row_matches(const leat_op *op, const char *domain, const char *name, int opset) {
-    if (strcmp(op->name, name) != 0 || strcmp(op->domain, domain) != 0) return 0;
+    if (op->name[0] != name[0] || strcmp(op->name, name) != 0 || strcmp(op->domain, domain) != 0) return 0;
     return opset >= op->since && (op->until == 0 || opset <= op->until);
 }
 
