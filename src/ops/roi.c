@@ -6,7 +6,8 @@
 #include "ops/nn_util.h"
 #include "ops/window.h"
 
-#define SIZE_LIMIT (1 << 16) /* pooled height and width, samples in a bin */
+#define SIZE_LIMIT (1 << 16) /* pooled height and width */
+#define SAMPLE_LIMIT 1024    /* samples in a bin, each way */
 
 typedef struct {
     const leat_op_call *call;
@@ -32,7 +33,7 @@ static int read_align(leat_op_call *call, roi_job *job) {
                      .pw = leat__attr_int(call->attrs, "output_width", 1), .sampling = leat__attr_int(call->attrs, "sampling_ratio", 0),
                      .scale = leat__attr_float(call->attrs, "spatial_scale", 1), .max = strcmp(mode, "max") == 0,
                      .half_pixel = strcmp(coordinate, "half_pixel") == 0};
-    if (job->ph < 1 || job->pw < 1 || job->ph > SIZE_LIMIT || job->pw > SIZE_LIMIT || job->sampling < 0 || job->sampling > SIZE_LIMIT)
+    if (job->ph < 1 || job->pw < 1 || job->ph > SIZE_LIMIT || job->pw > SIZE_LIMIT || job->sampling < 0 || job->sampling > SAMPLE_LIMIT)
         return leat__op_fail(call, LEAT_EINVAL, "output size or sampling_ratio is out of range");
     return LEAT_OK;
 }
@@ -72,7 +73,7 @@ static float align_bin(const roi_job *job, const float *plane, float y, float x,
 
 static int64_t samples(const roi_job *job, float bin) {
     if (job->sampling > 0) return job->sampling;
-    return bin > 1 ? (int64_t)fminf(ceilf(bin), SIZE_LIMIT) : 1;
+    return bin > 1 ? (int64_t)fminf(ceilf(bin), SAMPLE_LIMIT) : 1;
 }
 
 static void align_task(void *arg, int64_t index, int worker) {
