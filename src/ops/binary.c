@@ -173,7 +173,45 @@ typedef struct binary_job {
     const char *a, *b;
     char       *y;
     size_t      size, size_out;
+    int64_t     period;   /* one operand is a row of this many values, repeated; 0 = no */
+    int         periodic; /* which: 0 or 1 */
 } binary_job;
+
+enum { PERIODS = 512, LONGEST_PERIOD = 256 };
+
+/* A row against many rows (a channel factor on a channels-last tensor): the two inner axes become one, along which the row repeats. */
+static void find_period(binary_job *job, leat_el_walk *w) {
+    int in = w->rank - 1, out = w->rank - 2;
+    if (!job->vbin || out < 0 || w->dims[in] < 1 || w->dims[in] > LONGEST_PERIOD || w->dims[out] < 4) return;
+    for (int o = 0; o < 2; o++) {
+        if (w->stride[o][in] != 1 || w->stride[o][out] != 0 || w->stride[!o][in] != 1 || w->stride[!o][out] != w->dims[in]) continue;
+        job->period = w->dims[in];
+        job->periodic = o;
+        w->dims[out] *= w->dims[in];
+        w->stride[!o][out] = 1;
+        w->rank--;
+        return;
+    }
+}
+
+/* The row is laid out as often as fits a tile, starting at the piece's phase; then whole tiles are done at once. */
+static void periodic_piece(const binary_job *job, const int64_t *at, int64_t to, int64_t n) {
+    const leat_vmath_table *v = leat__vmath();
+    const float *row = (const float *)(const void *)(job->periodic ? job->b : job->a) + at[job->periodic];
+    const float *x = (const float *)(const void *)(job->periodic ? job->a : job->b) + at[!job->periodic];
+    float *y = (float *)(void *)job->y + to, tile[PERIODS];
+    int64_t period = job->period, phase = to % period, length = PERIODS / period * period;
+    if (length > n) length = n;
+    for (int64_t i = 0; i < length; i++) {
+        tile[i] = row[phase];
+        phase = phase + 1 == period ? 0 : phase + 1;
+    }
+    for (int64_t i = 0; i < n; i += length) {
+        int64_t k = n - i < length ? n - i : length;
+        if (job->periodic) v->vv[job->vbin - 1](x + i, tile, y + i, k);
+        else v->vv[job->vbin - 1](tile, x + i, y + i, k);
+    }
+}
 
 static int run_vector(const binary_job *job, int64_t sa, int64_t sb, const int64_t *at, int64_t to, int64_t n) {
     const leat_vmath_table *v = leat__vmath();
@@ -188,6 +226,10 @@ static int run_vector(const binary_job *job, int64_t sa, int64_t sb, const int64
 
 static void binary_piece(const void *arg, const leat_el_walk *w, const int64_t *at, int64_t to, int64_t n) {
     const binary_job *job = arg;
+    if (job->period) {
+        periodic_piece(job, at, to, n);
+        return;
+    }
     int64_t sa = w->stride[0][w->rank - 1], sb = w->stride[1][w->rank - 1];
     if (job->vbin && run_vector(job, sa, sb, at, to, n)) return;
     job->fn(job->a + (size_t)at[0] * job->size, sa, job->b + (size_t)at[1] * job->size, sb, job->y + (size_t)to * job->size_out, n);
@@ -234,9 +276,10 @@ static int binary_run(leat_op_call *call) {
     const leat_tensor *operands[] = {call->in[0], &view};
     leat_dtype dtype = call->in[0]->dtype;
     binary_job job = {row->by_type[dtype], dtype == LEAT_DTYPE_F32 ? row->vbin : 0, call->in[0]->data, call->in[1]->data, call->out[0]->data,
-                      leat_dtype_size(dtype), leat_dtype_size(call->out[0]->dtype)};
+                      leat_dtype_size(dtype), leat_dtype_size(call->out[0]->dtype), 0, 0};
     leat__el_walk(&walk, call->out[0], operands, 2);
-    if (job.vbin && walk.rank == 2 && walk.dims[1] > 0 && walk.dims[1] <= SHORT_ROW && walk.dims[0] > 1) {
+    find_period(&job, &walk);
+    if (!job.period && job.vbin && walk.rank == 2 && walk.dims[1] > 0 && walk.dims[1] <= SHORT_ROW && walk.dims[0] > 1) {
         short_job s = {&job, &walk};
         leat__el_rows(call, walk.dims[0], walk.dims[1], short_span, &s);
     } else leat__el_run(call, &walk, binary_piece, &job);

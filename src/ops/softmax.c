@@ -62,6 +62,29 @@ static void row64(softmax_kind kind, const double *x, double *y, int64_t n, int6
     }
 }
 
+/* Rows of a few values: blocks of them are turned, so that the vectors run across rows. */
+enum { SHORT_ROW = 12, BLOCK_ROWS = 128, COLUMNS = 256 };
+
+static void soft_columns(const softmax_job *job, const float *x, float *y, int64_t columns);
+
+static void short_rows_span(const void *arg, int64_t from, int64_t count) {
+    const softmax_job *job = arg;
+    softmax_job block = *job;
+    float turned[SHORT_ROW * BLOCK_ROWS];
+    int64_t n = job->n;
+    block.inner = BLOCK_ROWS;
+    for (int64_t r = from; r < from + count; r += BLOCK_ROWS) {
+        int64_t rows = from + count - r < BLOCK_ROWS ? from + count - r : BLOCK_ROWS;
+        const float *x = (const float *)job->x + r * n;
+        float *y = (float *)job->y + r * n;
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t c = 0; c < n; c++) turned[c * BLOCK_ROWS + i] = x[i * n + c];
+        soft_columns(&block, turned, turned, rows);
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t c = 0; c < n; c++) y[i * n + c] = turned[c * BLOCK_ROWS + i];
+    }
+}
+
 static void rows_span(const void *arg, int64_t from, int64_t count) {
     const softmax_job *job = arg;
     int64_t n = job->n;
@@ -75,8 +98,6 @@ static void rows_span(const void *arg, int64_t from, int64_t count) {
 }
 
 /* ---- columns: the axis is strided ------------------------------------------------------------------------------------ */
-
-enum { COLUMNS = 256 };
 
 static void soft_columns(const softmax_job *job, const float *x, float *y, int64_t columns) {
     const leat_vmath_table *v = leat__vmath();
@@ -134,6 +155,7 @@ static int softmax_run(leat_op_call *call) {
         else job.inner *= dims[i];
     if (leat_tensor_count(call->in[0]) == 0) return LEAT_OK;
     if (job.dtype == LEAT_DTYPE_F64) leat__el_rows(call, job.outer * job.inner, job.n, rows64_span, &job);
+    else if (job.inner == 1 && job.n <= SHORT_ROW && job.outer >= 16 && job.kind != HARD) leat__el_rows(call, job.outer, job.n, short_rows_span, &job);
     else if (job.inner == 1) leat__el_rows(call, job.outer, job.n, rows_span, &job);
     else leat__el_rows(call, job.outer * ((job.inner + COLUMNS - 1) / COLUMNS), job.n * (job.inner < COLUMNS ? job.inner : COLUMNS), columns_span, &job);
     return LEAT_OK;

@@ -188,6 +188,48 @@ static void softmax_of_rows_and_columns(void **state) {
     op_close(&c);
 }
 
+/* [N, R, C] times [N, 1, C] on either side: the row repeats, over more than one piece of the parallel walk. */
+static void rows_repeat(void **state) {
+    static const int64_t shapes[][3] = {{2, 9, 8}, {3, 700, 33}, {1, 5, 256}, {2, 4, 257}, {1, 9000, 7}};
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++)
+        for (int side = 0; side < 2; side++) {
+            int64_t N = shapes[k][0], R = shapes[k][1], C = shapes[k][2];
+            float *x = malloc((size_t)(N * R * C) * sizeof *x), *row = malloc((size_t)(N * C) * sizeof *row);
+            for (int64_t i = 0; i < N * R * C; i++) x[i] = (float)(i % 1001);
+            for (int64_t i = 0; i < N * C; i++) row[i] = (float)(i % 97);
+            op_case c;
+            op_open(&c, "", "Sub", 13);
+            for (int i = 0; i < 2; i++) op_in(&c, LEAT_DTYPE_F32, 3, (int64_t[]){N, i == side ? 1 : R, C}, i == side ? row : x);
+            run(&c);
+            for (int64_t i = 0; i < N * R * C; i++) {
+                float r = row[i / (R * C) * C + i % C], want = side ? x[i] - r : r - x[i];
+                if (op_f32(&c, 0)[i] != want) fail_msg("shape %d side %d element %d: %g, not %g", (int)k, side, (int)i, op_f32(&c, 0)[i], want);
+            }
+            op_close(&c);
+            free(x);
+            free(row);
+        }
+}
+
+static void softmax_of_short_rows(void **state) {
+    enum { ROWS = 301 };
+    for (int n = 1; n <= 14; n++) {
+        float *x = malloc((size_t)(ROWS * n) * sizeof *x);
+        for (int i = 0; i < ROWS * n; i++) x[i] = (float)((i * 37) % 101) * 0.1f;
+        op_case c;
+        op_open(&c, "", "Softmax", 13);
+        op_in(&c, LEAT_DTYPE_F32, DIMS(ROWS, n), x);
+        run(&c);
+        for (int i = 0; i < ROWS * n; i++) {
+            double sum = 0;
+            for (int k = 0; k < n; k++) sum += exp((double)x[i / n * n + k] - x[i]);
+            assert_true(fabs(op_f32(&c, 0)[i] - 1 / sum) < 1e-6);
+        }
+        op_close(&c);
+        free(x);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(broadcasts_both_ways),   cmocka_unit_test(mixes_layouts),
@@ -195,6 +237,7 @@ int main(void) {
         cmocka_unit_test(refuses_mismatches),     cmocka_unit_test(casts_saturate),
         cmocka_unit_test(casts_through_halves),   cmocka_unit_test(reduces_rows_columns_and_holes),
         cmocka_unit_test(reduces_channels_last_to_plain), cmocka_unit_test(softmax_of_rows_and_columns),
+        cmocka_unit_test(rows_repeat), cmocka_unit_test(softmax_of_short_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
