@@ -1,6 +1,8 @@
 /* nn_util.c - parallel loops and the [N, C, D, H, W] view of spatial tensors. */
 #include "ops/nn_util.h"
 
+#include <stdio.h>
+
 #define PARALLEL_MIN_COST 16384 /* elements: about 5 us of work, the price of waking a parked thread */
 
 void leat__op_for(const leat_op_call *call, int64_t n, int64_t cost, leat_task_fn fn, void *arg) {
@@ -24,6 +26,15 @@ leat_planes leat__planes(const leat_tensor *t) {
     p.c_stride = nhwc ? 1 : p.size;
     p.p_stride = nhwc ? p.c : 1;
     return p;
+}
+
+void leat__op_name_kernel(leat_op_call *call, const char *base, leat_isa isa) {
+    enum { NAME_MAX_BYTES = 48 };
+    char *name = call->services->state(call, NAME_MAX_BYTES);
+    call->kernel = base;
+    if (!name) return;
+    snprintf(name, NAME_MAX_BYTES, "%s_%s", base, leat_isa_name(isa));
+    call->kernel = name;
 }
 
 int leat__op_expect(leat_op_call *call, int i, leat_dtype dtype) {

@@ -29,6 +29,9 @@ static inline void leat__op_same_layout(leat_op_call *call) {
     if (leat__op_out(call, 0)) call->out[0]->flags = call->in[0]->flags & LEAT_TENSOR_NHWC;
 }
 
+/* Sets call->kernel to "base_isa" (or base alone when out of memory); prepare only. */
+void leat__op_name_kernel(leat_op_call *call, const char *base, leat_isa isa);
+
 /* Fails unless input i exists and has dtype `dtype`. */
 int leat__op_expect(leat_op_call *call, int i, leat_dtype dtype);
 

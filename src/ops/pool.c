@@ -51,7 +51,7 @@ static int prepare_pool(leat_op_call *call) {
     s->include_pad = leat__attr_int(call->attrs, "count_include_pad", 0) != 0;
     s->column_major = leat__attr_int(call->attrs, "storage_order", 0) != 0;
     s->p = leat__attr_int(call->attrs, "p", 2);
-    call->kernel = leat__is_nhwc(call->in[0]) ? "pool_rows" : "pool_planes";
+    leat__op_name_kernel(call, leat__is_nhwc(call->in[0]) ? "pool_rows" : "pool_planes", leat__pool.isa);
     return status;
 }
 

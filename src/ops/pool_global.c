@@ -41,7 +41,7 @@ static int prepare_global(leat_op_call *call) {
     const leat_tensor *x = call->in[0];
     int64_t size = leat__dims_count(x->dims + 2, x->rank - 2);
     if (leat__is_nhwc(x)) call->scratch_bytes = (size_t)(x->dims[0] * x->dims[1] * piece_count(size)) * sizeof(float);
-    call->kernel = leat__is_nhwc(x) ? "global_rows" : "global_planes";
+    leat__op_name_kernel(call, leat__is_nhwc(x) ? "global_rows" : "global_planes", leat__pool.isa);
     return LEAT_OK;
 }
 

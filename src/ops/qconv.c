@@ -203,6 +203,12 @@ static void pack_weights(void *block, void *arg) {
     }
 }
 
+/* The highest level that has a form of its own for these sums. */
+static void name_kernel(leat_op_call *call, const qconv_state *s) {
+    leat_isa top = s->depthwise ? LEAT_ISA_AVX2 : s->bytes ? LEAT_ISA_AVX512 : LEAT_ISA_AVX512VNNI;
+    leat__op_name_kernel(call, s->depthwise ? "qconv_depthwise_i16" : s->bytes ? "qconv_u8s8" : "qconv_i16", leat__qrows.isa < top ? leat__qrows.isa : top);
+}
+
 static int prepare_qconv(leat_op_call *call) {
     const places *at = places_of(call);
     qconv_state *s = leat__op_state(call, sizeof *s);
@@ -222,7 +228,7 @@ static int prepare_qconv(leat_op_call *call) {
     if (call->threads > workers) workers = call->threads;
     call->scratch_bytes = s->image_bytes + rounded((size_t)(s->columns * s->group) * (sizeof(float) + sizeof(int32_t))) +
                           (size_t)workers * s->worker_bytes + (s->packed ? 0 : s->w_bytes);
-    call->kernel = s->depthwise ? "qconv_depthwise_i16" : s->bytes ? "qconv_u8s8" : "qconv_i16";
+    name_kernel(call, s);
     double macs = (double)leat_tensor_count(call->out[0]) * (double)s->cin_g * (double)s->w.kernel[0] * (double)s->w.kernel[1] * (double)s->w.kernel[2];
     call->macs = macs < 9e18 ? (int64_t)macs : INT64_MAX;
     return LEAT_OK;

@@ -183,7 +183,7 @@ static int prepare_qmat(leat_op_call *call) {
     }
     call->scratch_bytes = a_bytes(s) + rounded((size_t)s->columns * sizeof(float)) + rounded((size_t)s->columns * sizeof(int32_t)) +
                           (size_t)workers(call) * worker_bytes() + b_bytes;
-    call->kernel = "qmatmul_i16";
+    leat__op_name_kernel(call, "qmatmul_i16", leat__qrows.isa);
     double macs = (double)s->batches * (double)s->m * (double)s->n * (double)s->k;
     call->macs = macs < 9e18 ? (int64_t)macs : INT64_MAX;
     return LEAT_OK;

@@ -190,6 +190,16 @@ static int infer_dequantize(leat_op_call *call) {
     return LEAT_OK;
 }
 
+static int prepare_quantize(leat_op_call *call) {
+    leat__op_name_kernel(call, "quantize", leat__quant.isa);
+    return LEAT_OK;
+}
+
+static int prepare_dequantize(leat_op_call *call) {
+    leat__op_name_kernel(call, "dequantize", leat__quant.isa);
+    return LEAT_OK;
+}
+
 static int run_quantize(leat_op_call *call) { return run_grid(call, quantize_task); }
 static int run_dequantize(leat_op_call *call) { return run_grid(call, dequantize_task); }
 
@@ -217,10 +227,10 @@ static int run_dynamic(leat_op_call *call) {
 }
 
 const leat_op leat__ops_quant_linear[] = {
-    {"", "QuantizeLinear", 10, 0, 2, 3, 1, 1, 0, LEAT_OP_AXIS, 0, infer_quantize, NULL, run_quantize},
-    {"", "DequantizeLinear", 10, 0, 2, 3, 1, 1, 0, LEAT_OP_AXIS, 0, infer_dequantize, NULL, run_dequantize},
-    {"com.microsoft", "QuantizeLinear", 1, 0, 2, 3, 1, 1, 0, LEAT_OP_AXIS, 0, infer_quantize, NULL, run_quantize},
-    {"com.microsoft", "DequantizeLinear", 1, 0, 2, 3, 1, 1, 0, LEAT_OP_AXIS, 0, infer_dequantize, NULL, run_dequantize},
+    {"", "QuantizeLinear", 10, 0, 2, 3, 1, 1, 0, LEAT_OP_AXIS, 0, infer_quantize, prepare_quantize, run_quantize},
+    {"", "DequantizeLinear", 10, 0, 2, 3, 1, 1, 0, LEAT_OP_AXIS, 0, infer_dequantize, prepare_dequantize, run_dequantize},
+    {"com.microsoft", "QuantizeLinear", 1, 0, 2, 3, 1, 1, 0, LEAT_OP_AXIS, 0, infer_quantize, prepare_quantize, run_quantize},
+    {"com.microsoft", "DequantizeLinear", 1, 0, 2, 3, 1, 1, 0, LEAT_OP_AXIS, 0, infer_dequantize, prepare_dequantize, run_dequantize},
     {"", "DynamicQuantizeLinear", 11, 0, 1, 1, 1, 3, 0, LEAT_OP_AXIS, 0, infer_dynamic, NULL, run_dynamic},
     {0},
 };

@@ -279,7 +279,7 @@ static int prepare_resize(leat_op_call *call) {
         if (elements >= ELEMENT_LIMIT) return leat__op_fail(call, LEAT_ELIMIT, "intermediate tensors are too large");
         call->scratch_bytes += buffers * elements * sizeof(float);
     }
-    call->kernel = kernels[p.rule.mode];
+    leat__op_name_kernel(call, kernels[p.rule.mode], p.rule.mode == RESIZE_NEAREST ? LEAT_ISA_REF : leat__resize.isa);
     return LEAT_OK;
 }
 

@@ -52,7 +52,7 @@ static int prepare_rnn(leat_op_call *call) {
         if (!s->w || !s->r) return LEAT_ENOMEM;
     } else call->scratch_bytes = w_bytes + r_bytes;
     call->scratch_bytes += s->worker_floats * sizeof(float) * (size_t)workers(call);
-    call->kernel = kernels[s->kind];
+    leat__op_name_kernel(call, kernels[s->kind], leat__rnn.isa);
     double macs = (double)s->steps * (double)s->batch * (double)(s->directions * s->columns) * (double)(s->inputs + s->hidden);
     call->macs = macs < 9e18 ? (int64_t)macs : INT64_MAX;
     return LEAT_OK;
