@@ -88,8 +88,9 @@ static int max_id(const leat_graph *graph) {
 
 static int merge_constants(leat_pass *pass) {
     leat_graph  *graph = pass->graph;
-    table        t;
-    int          found = 0;
+    table t;
+    int   found = 0;
+    leat__graph_index(pass->root); /* constants that this round has made must have ids of their own */
     leat_value **first = leat__calloc((size_t)max_id(pass->root) + 2, sizeof *first, LEAT_MEMORY_GRAPH);
     if (!first || !table_init(&t, (size_t)graph->n_values)) {
         leat__free(first);

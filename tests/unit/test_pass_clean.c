@@ -102,6 +102,15 @@ static void equal_nodes_become_one(void **state) {
     assert_int_equal(gb_count(g, "", "Mul"), 2);
 }
 
+static void constants_made_by_a_pass_are_not_mixed_up(void **state) {
+    gb *g = *state;
+    leat_value *a = gb_op(g, "Max", 2, gb_input(g, 2, 4, 5), gb_scalar(g, -0.3)), *b = gb_op(g, "Div", 2, a, gb_scalar(g, 0.5));
+    gb_output(g, gb_op(g, "Min", 2, a, gb_scalar(g, 0.9)));
+    gb_output(g, gb_op(g, "Min", 2, gb_op(g, "Max", 2, b, gb_scalar(g, -0.3)), gb_scalar(g, 0.9)));
+    gb_optimise(g, 0);
+    assert_int_equal(gb_count(g, "", "Clip"), 1);
+}
+
 static void nodes_of_different_attributes_stay_two(void **state) {
     gb *g = *state;
     leat_value *x = gb_input(g, 1, 8), *a = gb_op(g, "LeakyRelu", 1, x), *b = gb_op(g, "LeakyRelu", 1, x);
@@ -181,7 +190,8 @@ int main(void) {
         GB_TEST(constants_are_computed_at_load), GB_TEST(large_expansions_stay), GB_TEST(known_dims_of_a_partly_unknown_shape_fold),
         GB_TEST(a_decided_condition_leaves_one_branch),
         GB_TEST(what_computes_nothing_goes), GB_TEST(an_identity_from_input_to_output_stays), GB_TEST(a_one_that_broadcasts_stays),
-        GB_TEST(equal_nodes_become_one), GB_TEST(nodes_of_different_attributes_stay_two), GB_TEST(transposes_cancel),
+        GB_TEST(equal_nodes_become_one), GB_TEST(constants_made_by_a_pass_are_not_mixed_up),
+        GB_TEST(nodes_of_different_attributes_stay_two), GB_TEST(transposes_cancel),
         GB_TEST(transposes_merge), GB_TEST(a_transpose_of_ones_is_a_reshape), GB_TEST(only_the_last_reshape_counts),
         GB_TEST(halves_compute_in_float32),
     };
