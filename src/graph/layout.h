@@ -36,6 +36,8 @@ typedef struct leat_layout {
 int leat__layout_needs(const leat_layout *l, layout_read r);
 /* Which storage node number n writes its outputs in. */
 int leat__layout_writes(const leat_layout *l, int n);
+/* Does a Transpose move anything, with its input and output stored so? */
+int leat__layout_turns(const leat_node *transpose, int in_nhwc, int out_nhwc);
 /* Rewrites the graph as labelled: conversions at borders, shared among readers; marks leat_value.nhwc.  0 when out of memory. */
 int leat__layout_apply(leat_layout *l);
 

@@ -113,23 +113,23 @@ static int apply_last(leat_layout *l, leat_node *producer, leat_value *value) {
 /* ---- transposes ----------------------------------------------------------------------------------------------------------- */
 
 /* Logical axis that is the i-th in memory. */
-static int axis_in_memory(const leat_value *value, int i) {
-    if (!value->nhwc || i == 0) return i;
-    return i == value->rank - 1 ? 1 : i + 1;
+static int axis_in_memory(int rank, int nhwc, int i) {
+    if (!nhwc || i == 0) return i;
+    return i == rank - 1 ? 1 : i + 1;
 }
 
-/* Memory orders of input and output agree: nothing moves. */
-static int moves_nothing(const leat_node *node, const int64_t *perm) {
-    for (int i = 0; i < node->out[0]->rank; i++)
-        if (perm[axis_in_memory(node->out[0], i)] != axis_in_memory(node->in[0], i)) return 0;
-    return 1;
+int leat__layout_turns(const leat_node *transpose, int in_nhwc, int out_nhwc) {
+    int            n = 0, rank = transpose->out[0]->rank;
+    const int64_t *perm = leat__attr_ints(&transpose->attrs, "perm", &n);
+    if (!perm || n != rank || transpose->in[0]->rank != rank) return 1;
+    for (int i = 0; i < rank; i++)
+        if (perm[axis_in_memory(rank, out_nhwc, i)] != axis_in_memory(rank, in_nhwc, i)) return 1;
+    return 0;
 }
 
 static int relabel(leat_node *node) {
-    int            n = 0;
-    const int64_t *perm = leat__attr_ints(&node->attrs, "perm", &n);
-    leat_value    *x = node->in[0], *y = node->out[0];
-    if (!perm || x->rank != y->rank || n != x->rank || x->nhwc == y->nhwc || !moves_nothing(node, perm)) return 1;
+    leat_value *x = node->in[0], *y = node->out[0];
+    if (x->nhwc == y->nhwc || leat__layout_turns(node, x->nhwc, y->nhwc)) return 1;
     if (!leat__become(node, LEAT_FUSED_DOMAIN, "Relabel", LEAT_FUSED_OPSET, 1)) return 0;
     leat__set_in(node, 0, x);
     leat__node_attr_set_string(node, "mode", x->nhwc ? "last" : "first");

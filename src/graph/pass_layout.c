@@ -182,24 +182,36 @@ static double value_cost(const leat_layout *l, int id) {
     return 0;
 }
 
+/* What the node itself pays: a Transpose for moving, an operator that wants channels-last for converting on its own. */
+static double own_cost(const leat_layout *l, int n) {
+    const leat_node *node = l->nodes[n];
+    if (l->kind[n] == LAYOUT_TURN) {
+        int from = l->producer[node->in[0]->id], stored = from >= 0 && leat__layout_writes(l, from);
+        return leat__layout_turns(node, stored, l->label[n]) ? l->size[node->in[0]->id] : 0;
+    }
+    return l->kind[n] == LAYOUT_WANTS && !l->label[n] ? 1 + l->size[node->in[0]->id] + l->size[node->out[0]->id] : 0;
+}
+
 /* Cost of everything that depends on the label of node n. */
 static double node_cost(const leat_layout *l, int n) {
     const leat_node *node = l->nodes[n];
-    double           cost = 0;
+    double           cost = own_cost(l, n);
     for (int i = 0; i < node->n_in; i++)
         if (node->in[i]) cost += value_cost(l, node->in[i]->id);
-    for (int o = 0; o < node->n_out; o++)
-        if (node->out[o]) cost += value_cost(l, node->out[o]->id);
-    if (l->kind[n] == LAYOUT_WANTS && !l->label[n]) cost += 1 + l->size[node->in[0]->id] + l->size[node->out[0]->id];
+    for (int o = 0; o < node->n_out; o++) {
+        if (!node->out[o]) continue;
+        int id = node->out[o]->id;
+        cost += value_cost(l, id);
+        for (int r = l->first[id]; r < l->first[id + 1]; r++)
+            if (l->kind[l->reads[r].node] == LAYOUT_TURN) cost += own_cost(l, l->reads[r].node);
+    }
     return cost;
 }
 
 static double total_cost(const leat_layout *l) {
     double cost = 0;
     for (int id = 0; id < l->n_ids; id++) cost += value_cost(l, id);
-    for (int n = 0; n < l->n_nodes; n++)
-        if (l->kind[n] == LAYOUT_WANTS && !l->label[n])
-            cost += 1 + l->size[l->nodes[n]->in[0]->id] + l->size[l->nodes[n]->out[0]->id];
+    for (int n = 0; n < l->n_nodes; n++) cost += own_cost(l, n);
     return cost;
 }
 

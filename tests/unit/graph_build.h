@@ -24,12 +24,14 @@
 #include "graph/trace.h"
 #include "leat/model.h"
 
-enum { GB_SEED = 20260114, GB_OUT_MAX = 1 << 16 };
+enum { GB_SEED = 20260114, GB_OUT_MAX = 1 << 18 };
 
 typedef struct gb {
     leat_arena arena;
     leat_graph graph;
     int        opset;
+    float      tolerance; /* of gb_optimise(), relative to 1 + |value| */
+    uint64_t   seed;      /* named in its messages when not 0 */
     float      before[GB_OUT_MAX], after[GB_OUT_MAX];
 } gb;
 
@@ -41,6 +43,7 @@ static inline int gb_open(void **state) {
     g.graph.arena = &g.arena;
     g.graph.name = "test";
     g.graph.opset = g.opset = 13;
+    g.tolerance = 1e-4f;
     *state = &g;
     return 0;
 }
@@ -203,8 +206,8 @@ static inline void gb_optimise(gb *g, uint32_t flags) {
     assert_int_equal(gb_run(g, g->after), n);
     assert_true(n > 0);
     for (int i = 0; i < n; i++)
-        if (!(fabsf(g->before[i] - g->after[i]) <= 1e-4f * (1 + fabsf(g->before[i]))))
-            fail_msg("element %d: %g before, %g after", i, (double)g->before[i], (double)g->after[i]);
+        if (!(fabsf(g->before[i] - g->after[i]) <= g->tolerance * (1 + fabsf(g->before[i]))))
+            fail_msg("LEAT_TEST_SEED=%llu element %d: %g before, %g after", (unsigned long long)g->seed, i, (double)g->before[i], (double)g->after[i]);
 }
 
 #endif

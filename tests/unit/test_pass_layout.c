@@ -60,6 +60,14 @@ static void networks_born_channels_last_need_no_transpose(void **state) {
     assert_int_equal(gb_count(g, "", "Transpose") + conversions(g), 0);
 }
 
+static void a_free_transpose_wins_over_an_input_in_any_layout(void **state) {
+    gb *g = *state;
+    gb_output(g, gb_conv(g, turned(g, gb_input(g, 4, 1, 6, 6, 3), 0, 3, 1, 2), 16, 3, 3, 1)); /* few channels: either would do */
+    gb_optimise(g, 0);
+    assert_int_equal(gb_count(g, "", "Transpose"), 0);
+    assert_int_equal(gb_count(g, "leat", "Relabel"), 1);
+}
+
 static void tokens_of_a_convolution_are_a_view(void **state) {
     gb *g = *state;
     leat_value *y = gb_op(g, "Transpose", 1, gb_op(g, "Reshape", 2, gb_conv(g, gb_input(g, 4, 2, 3, 6, 6), 16, 3, 3, 1), gb_ints(g, 3, 2, 16, -1)));
@@ -139,7 +147,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         GB_TEST(a_region_converts_at_its_borders_only), GB_TEST(readers_share_a_conversion),
         GB_TEST(a_graph_without_convolutions_is_left_alone), GB_TEST(a_border_wanders_to_where_the_value_is_small),
-        GB_TEST(networks_born_channels_last_need_no_transpose), GB_TEST(tokens_of_a_convolution_are_a_view),
+        GB_TEST(networks_born_channels_last_need_no_transpose), GB_TEST(a_free_transpose_wins_over_an_input_in_any_layout),
+        GB_TEST(tokens_of_a_convolution_are_a_view),
         GB_TEST(a_detection_head_is_transposed_once), GB_TEST(flattened_space_stays_channels_last),
         GB_TEST(full_constants_are_rearranged), GB_TEST(channel_shuffle_is_one_node), GB_TEST(the_dump_is_there_in_every_format),
     };
