@@ -7,8 +7,8 @@
  * in between must have one reader.  Without an expansion in front (or with one that others read too) depthwise + pointwise alone
  * is matched.  A Concat of two equal tensors in front becomes two inputs.
  *
- * Where it pays: only if the middle is too large for the cache; else three well-blocked convolutions are as fast.  With unknown
- * spatial dims the channels decide.
+ * A small middle stays in the cache anyway, and three convolutions are as fast.  Where the size is not known at load the block is made: the
+ * operator looks again when it knows.
  */
 #include <string.h>
 
@@ -16,7 +16,7 @@
 #include "ops/fused.h"
 
 #define INPUTS 12 /* of leat.InvertedResidual */
-#define MIDDLE_BYTES ((int64_t)128 << 10) /* from this size on the middle is worth keeping in tiles */
+#define MIDDLE_BYTES ((int64_t)64 << 10) /* from this size on the middle is worth keeping in tiles */
 
 static int is_conv(const leat_node *node) {
     return leat__is(node, "Conv") || leat__is_in(node, LEAT_FUSED_DOMAIN, "Conv");
@@ -49,15 +49,11 @@ static int is_depthwise(const leat_node *conv) {
 
 /* ---- does it pay? --------------------------------------------------------------------------------------------------------- */
 
-static int64_t known_or_probe(const leat_value *value, int axis) {
-    return value->dims[axis] >= 0 ? value->dims[axis] : value->probe[axis];
-}
-
-static int pays(const leat_node *depthwise, int64_t middle, int64_t outputs) {
+static int pays(const leat_node *depthwise, int64_t middle) {
     const leat_value *x = depthwise->in[0];
-    int64_t           h = x->rank == 4 ? known_or_probe(x, 2) : -1, w = x->rank == 4 ? known_or_probe(x, 3) : -1;
-    if (h <= 0 || w <= 0 || h > 65536 || w > 65536) return 0;
-    return outputs > 0 && middle * h * w * (int64_t)sizeof(float) >= MIDDLE_BYTES;
+    if (!leat__known_dims(x) || x->rank != 4) return 1;
+    if (x->dims[2] > 65536 || x->dims[3] > 65536) return 0;
+    return middle * x->dims[2] * x->dims[3] * (int64_t)sizeof(float) >= MIDDLE_BYTES;
 }
 
 /* ---- building ------------------------------------------------------------------------------------------------------------- */
@@ -107,7 +103,7 @@ static int inverted(leat_pass *pass, leat_node *node) {
     leat_node *last = leat__only_reader(node->out[0]);
     if (!last || !is_pointwise(last) || last->in[0] != node->out[0]) return 0;
     int64_t middle = node->in[1]->constant->dims[0];
-    if (last->in[1]->constant->dims[1] != middle || !pays(node, middle, last->in[1]->constant->dims[0])) return 0;
+    if (last->in[1]->constant->dims[1] != middle || !pays(node, middle)) return 0;
     leat_node *expand = node->in[0]->producer;
     if (!expand || expand->graph != node->graph || !is_pointwise(expand) || leat__in(expand, 3) || !leat__feeds_only(expand, node))
         expand = NULL;
