@@ -22,6 +22,9 @@ static inline int64_t leat__conv_taps(const leat_conv_shape *s) { return s->kern
 static inline int64_t leat__conv_in_pixels(const leat_conv_shape *s) { return s->in[0] * s->in[1] * s->in[2]; }
 static inline int64_t leat__conv_out_pixels(const leat_conv_shape *s) { return s->out[0] * s->out[1] * s->out[2]; }
 
+/* One or two spatial axes, or three of which the first is not there in effect. */
+static inline int leat__conv_is_flat(const leat_conv_shape *s) { return s->in[0] == 1 && s->kernel[0] == 1 && s->out[0] == 1 && s->pad[0] == 0; }
+
 /* Left-hand side of one group: rows are output pixels, taps kernel positions, runs cin / group channels from `channel`. */
 typedef struct leat_conv_rows {
     leat_conv_shape shape;

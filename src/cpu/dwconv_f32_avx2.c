@@ -28,6 +28,7 @@ typedef struct dw_tile {
     int                 first, count;
     int64_t             iw; /* of column 0 */
     float              *y;
+    int64_t             step; /* floats from a pixel to the next of the tile: channels * dilation */
     __m256i             valid[MAX_COLUMNS];
 } dw_tile;
 
@@ -35,8 +36,8 @@ INLINE __m256 load(const float *p, const int part, __m256i mask) { return part ?
 
 /* `part`: fewer than VEC channels are left, `mask` names them.  Column j of the input meets kernel column k at output i if
  * i * stride + k = j.  Up to five pixels, two sums each (even and odd kernel columns) hide the latency of the FMA. */
-INLINE void tile_channels(const dw_tile *t, int64_t c, int64_t channels, const int kw, const int stride, const int p, const int edge,
-                          const int part, __m256i mask) {
+INLINE void tile_channels(const dw_tile *t, int64_t c, int64_t channels, int64_t step, const int kw, const int stride, const int p,
+                          const int edge, const int part, __m256i mask) {
     const leat_dwconv *d = t->d;
     const int columns = (p - 1) * stride + kw, sums = p <= 5 ? 2 : 1;
     __m256 acc[2][8], w[MAX_KW], lo = _mm256_set1_ps(d->lo), hi = _mm256_set1_ps(d->hi);
@@ -47,12 +48,13 @@ INLINE void tile_channels(const dw_tile *t, int64_t c, int64_t channels, const i
         acc[1][i] = _mm256_setzero_ps();
     }
     for (int r = 0; r < t->count; r++) {
-        const float *row = t->rows[r] + t->iw * channels + c, *wr = d->weights + (t->first + r) * kw * channels + c;
+        const float *row = t->rows[r] + t->iw * step + c, *wr = d->weights + (t->first + r) * kw * channels + c;
+        __asm__("" : "+r"(row)); /* one base register: left alone, gcc keeps an index for every column, most of them on the stack */
 #pragma GCC unroll 8
         for (int k = 0; k < kw; k++) w[k] = load(wr + k * channels, part, mask);
 #pragma GCC unroll 20
         for (int j = 0; j < columns; j++) {
-            __m256 x = load(row + j * channels, part || edge, edge ? part ? _mm256_and_si256(mask, t->valid[j]) : t->valid[j] : mask);
+            __m256 x = load(row + j * step, part || edge, edge ? part ? _mm256_and_si256(mask, t->valid[j]) : t->valid[j] : mask);
 #pragma GCC unroll 8
             for (int k = j % stride; k < kw; k += stride) {
                 const int i = (j - k) / stride;
@@ -63,32 +65,31 @@ INLINE void tile_channels(const dw_tile *t, int64_t c, int64_t channels, const i
 #pragma GCC unroll 8
     for (int i = 0; i < p; i++) {
         __m256 v = clip(sums == 2 ? _mm256_add_ps(acc[0][i], acc[1][i]) : acc[0][i], lo, hi);
-        if (part) _mm256_maskstore_ps(t->y + i * channels + c, mask, v);
-        else _mm256_storeu_ps(t->y + i * channels + c, v);
+        if (part) _mm256_maskstore_ps(t->y + i * step + c, mask, v);
+        else _mm256_storeu_ps(t->y + i * step + c, v);
     }
 }
 
 /* `fixed`: the number of channels when it is a constant, else 0. */
 INLINE void tile(const dw_tile *t, const int kw, const int stride, const int p, const int edge, const int fixed) {
-    int64_t c = 0, channels = fixed ? fixed : t->d->channels;
-    for (; c + VEC <= channels; c += VEC) tile_channels(t, c, channels, kw, stride, p, edge, 0, _mm256_setzero_si256());
-    if (!fixed && c < channels) tile_channels(t, c, channels, kw, stride, p, edge, 1, tail_mask(channels - c));
+    int64_t c = 0, channels = fixed ? fixed : t->d->channels, step = fixed ? fixed : t->step;
+    for (; c + VEC <= channels; c += VEC) tile_channels(t, c, channels, step, kw, stride, p, edge, 0, _mm256_setzero_si256());
+    if (!fixed && c < channels) tile_channels(t, c, channels, step, kw, stride, p, edge, 1, tail_mask(channels - c));
 }
 
-/* A row in tiles of p pixels, the last one moved left. */
-INLINE void row_in_tiles(dw_tile *t, float *y, const int kw, const int stride, const int p, void (*inner)(const dw_tile *),
-                         void (*edge)(const dw_tile *)) {
-    const leat_dwconv *d = t->d;
+/* `out` pixels in tiles of p, the last one moved left; `in` columns are there, `pad` more to the left. */
+INLINE void row_in_tiles(dw_tile *t, float *y, int64_t out, int64_t in, int64_t pad, const int kw, const int stride, const int p,
+                         void (*inner)(const dw_tile *), void (*edge)(const dw_tile *)) {
     const int columns = (p - 1) * stride + kw;
-    for (int64_t done = 0; done < d->out_width; done += p) {
-        int64_t ow = done + p <= d->out_width ? done : d->out_width - p;
-        t->iw = ow * stride - d->pad_w;
-        t->y = y + ow * d->channels;
-        if (t->iw >= 0 && t->iw + columns <= d->in_width) {
+    for (int64_t done = 0; done < out; done += p) {
+        int64_t ow = done + p <= out ? done : out - p;
+        t->iw = ow * stride - pad;
+        t->y = y + ow * t->step;
+        if (t->iw >= 0 && t->iw + columns <= in) {
             inner(t);
             continue;
         }
-        for (int j = 0; j < columns; j++) t->valid[j] = _mm256_set1_epi32(t->iw + j >= 0 && t->iw + j < d->in_width ? -1 : 0);
+        for (int j = 0; j < columns; j++) t->valid[j] = _mm256_set1_epi32(t->iw + j >= 0 && t->iw + j < in ? -1 : 0);
         edge(t);
     }
 }
@@ -98,13 +99,28 @@ INLINE void row_in_tiles(dw_tile *t, float *y, const int kw, const int stride, c
     static void edge_##kw##s##st##x##px##c##ch(const dw_tile *t) { tile(t, kw, st, px, 1, ch); }                               \
     static void leat_f32_dwconv_##kw##s##st##x##px##c##ch##_avx2(const leat_dwconv *d, const float *const *rows, int first, int count, \
                                                                  float *y) {                                                   \
-        dw_tile t = {.d = d, .rows = rows, .first = first, .count = count};                                                    \
-        row_in_tiles(&t, y, kw, st, px, inner_##kw##s##st##x##px##c##ch, edge_##kw##s##st##x##px##c##ch);                      \
+        dw_tile t = {.d = d, .rows = rows, .first = first, .count = count, .step = d->channels};                               \
+        row_in_tiles(&t, y, d->out_width, d->in_width, d->pad_w, kw, st, px, inner_##kw##s##st##x##px##c##ch, edge_##kw##s##st##x##px##c##ch);                      \
     }
 #define EACH_WIDTH(X, kw, st, ch) X(kw, st, 4, ch) X(kw, st, 5, ch) X(kw, st, 7, ch) X(kw, st, 8, ch)
 #define EACH_BLOCK(X, kw, st) EACH_WIDTH(X, kw, st, 0) EACH_WIDTH(X, kw, st, 16) EACH_WIDTH(X, kw, st, 32)
 #define EACH_KERNEL(X) EACH_BLOCK(X, 3, 1) EACH_BLOCK(X, 3, 2) EACH_BLOCK(X, 5, 1) EACH_BLOCK(X, 5, 2) EACH_WIDTH(X, 7, 1, 0)
 EACH_KERNEL(ROW)
+
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/* Dilation D, stride 1: outputs r, r + D, r + 2D, .. see only every D-th column, so that they are a row without dilation. */
+static void leat_f32_dwconv_3s1x4_dilated_avx2(const leat_dwconv *d, const float *const *rows, int first, int count, float *y) {
+    const float *shifted[LEAT_DWCONV_MAX_ROWS];
+    int64_t dilation = d->dilation_w;
+    for (int64_t r = 0; r < dilation; r++) {
+        int64_t at = r - d->pad_w, offset = (at % dilation + dilation) % dilation, whole = (at - offset) / dilation;
+        for (int i = 0; i < count; i++) shifted[i] = rows[i] + offset * d->channels;
+        dw_tile t = {.d = d, .rows = shifted, .first = first, .count = count, .step = d->channels * dilation};
+        int64_t out = ceil_div(d->out_width - r, dilation), in = d->in_width > offset ? ceil_div(d->in_width - offset, dilation) : 0;
+        row_in_tiles(&t, y + r * d->channels, out, in, -whole, 3, 1, 4, inner_3s1x4c0, edge_3s1x4c0);
+    }
+}
 
 /* Any kernel: one pixel, the taps that fall inside. */
 static void pixel(const leat_dwconv *d, const float *const *rows, int first, int count, int64_t ow, float *y) {
@@ -149,6 +165,7 @@ leat_dwconv_row_fn leat__f32_dwconv_choose_avx2(const leat_dwconv *d) {
 #define PICK(kw, st, px, ch) \
     if (d->kernel_w == kw && d->stride_w == st && width == px && fixed == ch) return leat_f32_dwconv_##kw##s##st##x##px##c##ch##_avx2;
     EACH_KERNEL(PICK)
+    if (d->kernel_w == 3 && d->stride_w == 1 && d->out_width >= 4 * d->dilation_w) return leat_f32_dwconv_3s1x4_dilated_avx2;
     return leat_f32_dwconv_any_avx2;
 }
 

@@ -48,13 +48,12 @@ static int conv_infer(leat_op_call *call) {
 /* ---- prepare ------------------------------------------------------------------------------------------------------------- */
 
 static int is_depthwise(const leat_conv_shape *s) {
-    return s->group == s->cin && s->cin == s->cout && s->group > 1 && s->in[0] == 1 && s->kernel[0] == 1 && s->out[0] == 1 &&
+    return s->group == s->cin && s->cin == s->cout && s->group > 1 && leat__conv_is_flat(s) &&
            s->kernel[1] <= LEAT_DWCONV_MAX_ROWS;
 }
 
 static int suits_padded(const leat_conv_shape *s) {
-    return s->group == 1 && s->cin <= SMALL_CIN && s->kernel[2] > 1 && s->dilation[2] == 1 && s->in[0] == 1 && s->kernel[0] == 1 &&
-           s->out[0] == 1;
+    return s->group == 1 && s->cin <= SMALL_CIN && s->kernel[2] > 1 && s->dilation[2] == 1 && leat__conv_is_flat(s);
 }
 
 static const conv_algo *choose(const leat_conv_shape *s) {

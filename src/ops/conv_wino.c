@@ -3,7 +3,7 @@
 #include "ops/conv_plan.h"
 
 int leat__conv_wino_tile(const leat_conv_shape *s) {
-    int fits = s->group == 1 && s->in[0] == 1 && s->out[0] == 1 && s->kernel[0] == 1 && s->kernel[1] == 3 && s->kernel[2] == 3 &&
+    int fits = s->group == 1 && leat__conv_is_flat(s) && s->kernel[1] == 3 && s->kernel[2] == 3 &&
                s->stride[1] == 1 && s->stride[2] == 1 && s->dilation[1] == 1 && s->dilation[2] == 1;
     return fits ? leat__wino_f32_choose(s->n, s->out[1], s->out[2], s->cin, s->cout) : 0;
 }

@@ -19,6 +19,7 @@
 #define LEAST_ROWS 64     /* of a product, where the map has them */
 #define LEAST_STRIP 40    /* output columns: below, halo columns cost too much */
 #define DEFAULT_L2 524288
+#define ALIAS_CHANNELS 256 /* 1 KiB from pixel to pixel */
 #define STAGED_BYTES 2e6   /* a middle up to here lives in L2 and L3 well enough */
 #define HALO_LIMIT 0.06   /* of the expansion's work */
 
@@ -43,8 +44,9 @@ static int check_bias(leat_op_call *call, int i, int64_t n) {
 
 /* Blocks of 32 channels, or of 16 where that leaves fewer to padding. */
 static void choose_block(ir_plan *p, int expands) {
+    p->ringed = expands || (p->e > 0 && p->e % ALIAS_CHANNELS == 0);
     int64_t by16 = ceil_div(p->e, 16), by32 = ceil_div(p->e, 32);
-    p->eb = !expands ? max64(p->e, 1) : by16 * 16 < by32 * 32 ? 16 : 32;
+    p->eb = !p->ringed ? max64(p->e, 1) : by16 * 16 < by32 * 32 ? 16 : 32;
     p->blocks = max64(1, ceil_div(p->e, p->eb));
 }
 
@@ -240,7 +242,7 @@ static void size_tile(ir_plan *p) {
 }
 
 static double tile_bytes(const ir_plan *p) {
-    double ring = p->w1 ? (double)p->ring_rows * (double)p->columns : 0;
+    double ring = p->ringed ? (double)p->ring_rows * (double)p->columns : 0;
     ring += (double)(p->low_rows * p->low_columns);
     return (ring + (double)p->block * (double)p->strip) * (double)(p->blocks * p->eb) * sizeof(float);
 }
@@ -295,7 +297,7 @@ static void size_scratch(leat_op_call *call, ir_plan *p) {
     low_rows.a = project.a = (const float *)p; /* only whether there is one counts */
     size_t g1 = leat__f32_gemm_scratch(&expand), g2 = leat__f32_gemm_scratch(&project), g3 = leat__f32_gemm_scratch(&low_rows), total = 64, own = 0;
     size_t gemm = g1 > g2 && g1 > g3 ? g1 : g2 > g3 ? g2 : g3;
-    int64_t kept = p->staged ? p->eb : channels, ring = p->w1 ? p->ring_rows * p->columns * kept : 0;
+    int64_t kept = p->staged ? p->eb : channels, ring = p->ringed ? p->ring_rows * p->columns * kept : 0;
     int64_t low = p->up_c ? p->low_rows * p->low_columns * kept : 0;
     p->at_gemm = take(&own, gemm); /* first: a worker's scratch is the product's too */
     p->at_ring = take(&own, (size_t)ring * sizeof(float));

@@ -2,7 +2,8 @@
  *
  * The expanded channels are cut into blocks of `eb` (16 or 32; the last padded with zero weights): everything between X and Y is stored
  * as [block][pixel][eb], so that the depthwise kernel walks contiguous memory with a constant distance of pixels, whatever E is.  For
- * the projection a block is a tap of the matrix multiply.  Without W1 there is one block of all of X's channels.
+ * the projection a block is a tap of the matrix multiply.  Without W1 there is one block of all of X's channels, read where they lie;
+ * but where pixels are a multiple of 1 KiB apart and would evict each other from L1, blocks of X are copied instead of expanded.
  *
  * UP is a smaller tensor whose linear enlargement would stand beside X on the channel axis (U-Net decoders).  Since the expansion is
  * linear before its activation, UP is expanded at its own size and the result enlarged: a quarter of the work at a factor of 2. */
@@ -34,6 +35,7 @@ typedef struct ir_plan {
     const float    *w1, *w1_up;      /* packed: [blocks] products C x eb, and those of the enlarged channels.  w1 NULL: no expansion */
     const float    *wd, *w2;         /* packed: [blocks][taps][eb]; blocks taps of eb x CO */
     size_t          w1_block, w1_up_block; /* floats of one block of w1, w1_up */
+    int             ringed;          /* 1: the depthwise reads a ring, expanded or copied; 0: X itself */
     int             staged;          /* 1: whole images, a task is a block of channels, then the projection; 0: tiles */
     int64_t         strips, strip;   /* columns of the output are cut into strips of at most `strip` */
     int64_t         block, segments; /* output rows per tile; independent runs of rows per strip */

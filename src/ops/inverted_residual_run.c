@@ -156,6 +156,16 @@ static void enlarge_rows(const strip_task *t, int64_t block, int64_t begin, int6
     for (int64_t row = begin; row < end; row++) enlarge_row(t, row, low, ring + row % p->ring_rows * t->columns * p->eb);
 }
 
+/* Copies input rows [begin, end) of one block of X into its ring. */
+static void copy_rows(const strip_task *t, int64_t block, int64_t begin, int64_t end, float *ring) {
+    const ir_plan *p = t->p;
+    for (int64_t row = begin; row < end; row++) {
+        const float *from = t->x[0] + (row * p->dw.in[2] + t->iw0) * p->c + block * p->eb;
+        float *to = ring + row % p->ring_rows * t->columns * p->eb;
+        for (int64_t i = 0; i < t->columns; i++) memcpy(to + i * p->eb, from + i * p->c, (size_t)p->eb * sizeof(float));
+    }
+}
+
 /* Expands input rows [begin, end) of one block into its ring, in pieces that do not wrap; on top of the enlarged channels, if any. */
 static void expand_rows(strip_task *t, int64_t block, int64_t begin, int64_t end, float *ring) {
     const ir_plan *p = t->p;
@@ -196,9 +206,10 @@ static void run_tile(strip_task *t, int64_t oh, int64_t count, int64_t begin, in
         float *ring = t->ring + b * p->ring_rows * t->columns * p->eb, *middle = t->middle + b * count * t->width * p->eb;
         set_block(&t->w, t->r, b);
         if (p->w1) expand_rows(t, b, begin, end, ring);
+        else if (p->ringed) copy_rows(t, b, begin, end, ring);
         for (int64_t i = 0; i < count; i++) {
             float *to = middle + i * t->width * p->eb;
-            if (p->w1) depthwise_row(&t->w, oh + i, ring, p->ring_rows, t->columns * p->eb, to);
+            if (p->ringed) depthwise_row(&t->w, oh + i, ring, p->ring_rows, t->columns * p->eb, to);
             else depthwise_row(&t->w, oh + i, t->x[0] + t->iw0 * p->c, INT64_MAX, p->dw.in[2] * p->c, to);
         }
     }

@@ -228,6 +228,16 @@ static void test_one_and_three_axes(void **state) {
     }
 }
 
+/* The kernel's only position along D lies in the padding: found by seed 123. */
+static void test_depth_in_the_padding(void **state) {
+    conv_case c = blank(3);
+    c.s.group = 1, c.s.cin = 3, c.s.cout = 2;
+    random_axis(&c.s, 1, 3, 1, 1, 7);
+    random_axis(&c.s, 2, 3, 1, 1, 7);
+    c.s.stride[0] = 2, c.s.pad[0] = 1;
+    check(&c);
+}
+
 static int open_pool(void **state) { return kt_seed(state) || leat_tpool_new(3, &pool); }
 static int close_pool(void **state) { return leat_tpool_unref(pool), 0; }
 
@@ -235,6 +245,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_axes),       cmocka_unit_test(test_pointwise),          cmocka_unit_test(test_depthwise),
         cmocka_unit_test(test_three_by_three), cmocka_unit_test(test_one_and_three_axes),
+        cmocka_unit_test(test_depth_in_the_padding),
     };
     return cmocka_run_group_tests(tests, open_pool, close_pool);
 }

@@ -220,6 +220,9 @@ static void test_strips_and_segments(void **state) {
         t.h = 9, t.w = kt_int(100, 130), t.e = 700, t.c = 5, t.co = 6, t.n = 1, t.expand = 1;
         check(&t);
         t = random_case();
+        t.expand = 0, t.e = t.c = 256, t.up_c = 0;
+        check(&t);
+        t = random_case();
         t.h = 120, t.w = 12, t.threads = 3, t.up_h = 60, t.up_w = 6;
         check(&t);
     }
