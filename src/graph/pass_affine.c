@@ -52,7 +52,7 @@ static const float *channel_vector(const leat_node *node, int i, int64_t channel
     leat_value *value = leat__in(node, i);
     if (!value || !value->constant || value->constant->dtype != LEAT_DTYPE_F32 || leat_tensor_count(value->constant) != channels)
         return NULL;
-    return value->constant->data;
+    return leat__onnx_settle(value->constant, value->graph->arena, NULL) == LEAT_OK ? value->constant->data : NULL;
 }
 
 static int read_batch_norm(affine *a, const leat_node *node) {
@@ -72,12 +72,12 @@ static int read_batch_norm(affine *a, const leat_node *node) {
 
 /* Constant that broadcasts along channels of a tensor of `rank`: one element, or [C,1,..,1] with leading ones. */
 static const leat_tensor *channel_constant(const leat_value *value, int rank, int64_t channels) {
-    const leat_tensor *t = value ? value->constant : NULL;
+    leat_tensor *t = value ? value->constant : NULL;
     if (!t || !t->data || t->dtype != LEAT_DTYPE_F32 || t->rank > rank) return NULL;
     int64_t count = leat_tensor_count(t);
-    if (count == 1) return t;
-    int axis = t->rank - (rank - 1);
-    return count == channels && axis >= 0 && t->dims[axis] == channels ? t : NULL;
+    int     axis = t->rank - (rank - 1);
+    if (count != 1 && (count != channels || axis < 0 || t->dims[axis] != channels)) return NULL;
+    return leat__onnx_settle(t, value->graph->arena, NULL) == LEAT_OK ? t : NULL;
 }
 
 static int read_arithmetic(affine *a, const leat_node *node, const leat_value *x, int rank) {
@@ -132,6 +132,7 @@ static int read_weights(weights *k, const leat_node *conv) {
     leat_value *bias = leat__in(conv, 2);
     if (!bias) return 1;
     if (!bias->constant || bias->constant->dtype != LEAT_DTYPE_F32 || leat_tensor_count(bias->constant) != k->outputs) return 0;
+    if (leat__onnx_settle(bias->constant, conv->graph->arena, NULL) != LEAT_OK) return 0;
     k->bias = bias->constant->data;
     return 1;
 }
