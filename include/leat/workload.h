@@ -38,7 +38,8 @@ typedef struct leat_classifier_options {
 void leat_classifier_options_default(leat_classifier_options *options);
 
 /* Sets the normalisation and fit of *preprocess: "imagenet" = short side to 256/224 of the size, centre crop, RGB in 0..1 minus mean
- * 0.485 0.456 0.406 over 0.229 0.224 0.225; "caffe" = the same fit, BGR in 0..255 minus 104 117 123; "raw" = stretched, RGB in 0..255.  Antialias stays as it is.
+ * 0.485 0.456 0.406 over 0.229 0.224 0.225; "caffe" = the same fit, BGR in 0..255 minus 104 117 123; "raw" = stretched, RGB in 0..255.
+ * Antialias stays as it is.
  * LEAT_EINVAL when the name is unknown.  Any thread, RT-safe. */
 int leat_preprocess_preset(leat_preprocess *preprocess, const char *name);
 

@@ -81,7 +81,7 @@ static void describe(leat_machine *m) {
     snprintf(m->cpu_name, sizeof m->cpu_name, "unknown");
 #if LEAT_CPU_X86
     unsigned r[12], *at = r;
-    if (__get_cpuid_max(0x80000000u, NULL) >= 0x80000004u) {
+    if ((unsigned)__get_cpuid_max(0x80000000u, NULL) >= 0x80000004u) {
         for (unsigned leaf = 0x80000002u; leaf <= 0x80000004u; leaf++, at += 4) __get_cpuid(leaf, &at[0], &at[1], &at[2], &at[3]);
         snprintf(m->cpu_name, sizeof m->cpu_name, "%.48s", (const char *)r);
     }

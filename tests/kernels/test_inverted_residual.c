@@ -116,7 +116,8 @@ typedef struct ir_data {
 
 static void make_data(const ir_case *t, ir_data *d) {
     int64_t in = (int64_t)t->h * t->w, out = t->oh * t->ow;
-    d->x = kt_alloc(t->n * t->c * in), d->w1 = kt_alloc((int64_t)t->e * (t->c + t->up_c)), d->up = kt_alloc(t->n * t->up_c * t->up_h * t->up_w + 1), d->b1 = kt_alloc(t->e), d->wd = kt_alloc(t->e * t->k * t->k);
+    d->x = kt_alloc(t->n * t->c * in), d->w1 = kt_alloc((int64_t)t->e * (t->c + t->up_c)), d->up = kt_alloc(t->n * t->up_c * t->up_h * t->up_w + 1);
+    d->b1 = kt_alloc(t->e), d->wd = kt_alloc(t->e * t->k * t->k);
     d->bd = kt_alloc(t->e), d->w2 = kt_alloc((int64_t)t->co * t->e), d->b2 = kt_alloc(t->co), d->r = kt_alloc(t->n * t->co * out);
     double *x = malloc((size_t)(t->n * (t->c + t->up_c) * in) * 8), *m1 = malloc((size_t)(t->n * t->e * in) * 8), *m2 = malloc((size_t)(t->n * t->e * out) * 8);
     d->want = malloc((size_t)(t->n * t->co * out) * 8);
