@@ -135,13 +135,18 @@ static int read_tensor_type(leat_importer *importer, leat_cursor message, leat_v
     return leat__wire_end(&message, "a tensor type", importer->error);
 }
 
-/* TypeProto: 1 tensor, 4 sequence, 5 map, 7 opaque, 8 sparse tensor, 9 optional. */
+/* TypeProto: 1 tensor, 4 sequence, 5 map, 7 opaque, 8 sparse tensor, 9 optional.  Inside the model a sequence is a packed vector of
+ * bytes (ops/sequence.c), so an inner graph may take and give one; the model itself may not. */
 static int read_type(leat_importer *importer, leat_cursor message, leat_value *value) {
     leat_field field;
     while (leat__wire_next(&message, &field)) {
         int status = LEAT_OK;
         if (field.number == 1) status = read_tensor_type(importer, field.body, value);
-        if (field.number >= 4 && field.number <= 9 && field.number != 6)
+        if (field.number == 4 && value->graph->parent) {
+            value->dtype = LEAT_DTYPE_U8;
+            value->rank = 1;
+            value->dims[0] = -1;
+        } else if (field.number >= 4 && field.number <= 9 && field.number != 6)
             status = leat__fail_at(importer->error, LEAT_EUNSUPPORTED, leat__cursor_offset(&message),
                                    "value '%.200s' is a sequence, map, optional or sparse tensor, which are not supported", value->name);
         if (status != LEAT_OK) return status;
