@@ -35,16 +35,16 @@ static void add_events(json_t *events, const leat_context *context, int64_t orig
     for (int i = 0; leat_context_node(context, i, &node) == LEAT_OK; i++) {
         const leat_tensor *t = &node.output;
         json_array_append_new(
-            events, json_pack("{s:s, s:s, s:s, s:f, s:f, s:i, s:i, s:{s:s, s:s, s:s, s:I, s:I}}", "name", node.name[0] ? node.name : node.op, "cat",
+            events, json_pack("{s:o, s:s, s:s, s:f, s:f, s:i, s:i, s:{s:o, s:s, s:s, s:I, s:I}}", "name", cli_json_text(node.name[0] ? node.name : node.op), "cat",
                               "node", "ph", "X", "ts", (double)(node.last_start_ns - origin_ns) / 1e3, "dur", (double)node.last_ns / 1e3, "pid",
-                              (int)getpid(), "tid", 1, "args", "op", node.op, "kernel", node.kernel, "output",
+                              (int)getpid(), "tid", 1, "args", "op", cli_json_text(node.op), "kernel", node.kernel, "output",
                               cli_shape_text(t->dtype, t->rank, t->dims, NULL, shape, sizeof shape), "macs", (json_int_t)node.macs, "bytes",
                               (json_int_t)node.bytes));
     }
 }
 
 static void add_run_event(json_t *events, const char *name, int64_t start_ns, int64_t end_ns, int64_t origin_ns) {
-    json_array_append_new(events, json_pack("{s:s, s:s, s:s, s:f, s:f, s:i, s:i}", "name", name, "cat", "run", "ph", "X", "ts",
+    json_array_append_new(events, json_pack("{s:o, s:s, s:s, s:f, s:f, s:i, s:i}", "name", cli_json_text(name), "cat", "run", "ph", "X", "ts",
                                             (double)(start_ns - origin_ns) / 1e3, "dur", (double)(end_ns - start_ns) / 1e3, "pid", (int)getpid(),
                                             "tid", 1));
 }
@@ -56,7 +56,7 @@ static json_t *json_node(const leat_node_stats *node, int index, double ms, doub
     char   number[24];
     snprintf(number, sizeof number, "#%d", index); /* many files leave nodes without a name */
     const char *name = node->name[0] ? node->name : number;
-    return json_pack("{s:s, s:s, s:s, s:s?, s:o, s:f, s:f, s:f, s:f, s:f}", "name", name, "op", node->op, "kernel", node->kernel, "isa",
+    return json_pack("{s:o, s:o, s:s, s:s?, s:o, s:f, s:f, s:f, s:f, s:f}", "name", cli_json_text(name), "op", cli_json_text(node->op), "kernel", node->kernel, "isa",
                      kernel_isa(node->kernel), "shape", cli_json_shape(node->output.rank, node->output.dims, NULL), "ms", ms, "percent",
                      total_ms > 0 ? 100 * ms / total_ms : 0.0, "gflops", gflops, "peak_percent", peak > 0 ? 100 * gflops / peak : 0.0, "gbytes_per_s",
                      ms > 0 ? 1e-6 * (double)node->bytes / ms : 0.0);

@@ -15,7 +15,7 @@ enum { FORM_MD, FORM_CSV, FORM_JSON, FORM_JSONL };
 
 static json_t *json_result(const bench_result *r) {
     json_t *object = json_pack(
-        "{s:s, s:s, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:f, s:I, s:I, s:I, s:I, s:f, s:f, s:f}", "model", r->model, "isa",
+        "{s:o, s:s, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:f, s:I, s:I, s:I, s:I, s:f, s:f, s:f}", "model", cli_json_text(r->model), "isa",
         leat_isa_name(leat_isa_selected()), "threads", r->threads, "contexts", r->contexts, "runs", (json_int_t)r->runs, "mean_ms", r->mean_ms,
         "sd_ms", r->sd_ms, "min_ms", r->min_ms, "p50_ms", r->p50_ms, "p90_ms", r->p90_ms, "p95_ms", r->p95_ms, "p99_ms", r->p99_ms, "p999_ms",
         r->p999_ms, "inferences_per_s", r->rate, "macs", (json_int_t)r->macs, "gflops", bench_gflops(r), "peak_rss_bytes",

@@ -112,10 +112,10 @@ static void print_json_answer(const job *j, int i) {
     json_t *list = json_array();
     for (int t = 0; t < k; t++) {
         leat_class c = j->top[i * k + t];
-        json_array_append_new(list, json_pack("{s:i, s:s?, s:f}", "class", c.index, "label", leat_labels_name(j->labels, c.index), "prob",
-                                              (double)c.probability));
+        json_array_append_new(list, json_pack("{s:i, s:o, s:o}", "class", c.index, "label", cli_json_text(leat_labels_name(j->labels, c.index)),
+                                              "prob", cli_json_number((double)c.probability)));
     }
-    cli_print_json(json_pack("{s:s, s:o, s:f, s:f, s:f}", "image", j->names[i], "top", list, "preprocess_ms", j->times[i].preprocess_ms, "infer_ms",
+    cli_print_json(json_pack("{s:o, s:o, s:f, s:f, s:f}", "image", cli_json_text(j->names[i]), "top", list, "preprocess_ms", j->times[i].preprocess_ms, "infer_ms",
                              j->times[i].infer_ms, "postprocess_ms", j->times[i].postprocess_ms));
 }
 
@@ -133,7 +133,7 @@ static void print_answer(const job *j, int i) {
 static void report_failure(job *j, const char *path, int failed, const leat_error *error) {
     int status = cli_fail_error(failed, error);
     if (j->status == CLI_DONE) j->status = status;
-    if (cli_int(j->args, OPT_JSON)) cli_print_json(json_pack("{s:s, s:s}", "image", path, "error", error->message));
+    if (cli_int(j->args, OPT_JSON)) cli_print_json(json_pack("{s:o, s:o}", "image", cli_json_text(path), "error", cli_json_text(error->message)));
 }
 
 /* Classifies the images in hand and frees them. */

@@ -117,7 +117,7 @@ static json_t *json_values(const leat_model *model, int count, int (*get)(const 
     for (int i = 0; i < count; i++) {
         leat_value_info info;
         if (get(model, i, &info) == LEAT_OK)
-            json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "name", info.name, "dtype", leat_dtype_name(info.dtype), "shape",
+            json_array_append_new(list, json_pack("{s:o, s:s, s:o}", "name", cli_json_text(info.name), "dtype", leat_dtype_name(info.dtype), "shape",
                                                   cli_json_shape(info.rank, info.dims, info.dim_names)));
     }
     return list;
@@ -127,14 +127,14 @@ static json_t *json_operators(const leat_model *model) {
     json_t *list = json_array();
     leat_operator_info op;
     for (int i = 0; leat_model_operator(model, i, &op) == LEAT_OK; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:i, s:b}", "domain", op.domain, "op", op.op, "opset", op.opset, "count", op.count,
+        json_array_append_new(list, json_pack("{s:o, s:o, s:i, s:i, s:b}", "domain", cli_json_text(op.domain), "op", cli_json_text(op.op), "opset", op.opset, "count", op.count,
                                               "supported", op.supported == op.count));
     return list;
 }
 
 static json_t *json_unsupported(const leat_model *model) {
     json_t *list = json_array();
-    for (int i = 0; leat_model_unsupported(model, i); i++) json_array_append_new(list, json_string(leat_model_unsupported(model, i)));
+    for (int i = 0; leat_model_unsupported(model, i); i++) json_array_append_new(list, cli_json_text(leat_model_unsupported(model, i)));
     return list;
 }
 
@@ -142,7 +142,7 @@ static json_t *json_plan(const plan_facts *facts) {
     json_t *largest = json_array();
     for (int i = 0; i < facts->n_largest; i++) {
         const leat_node_stats *n = &facts->largest[i];
-        json_array_append_new(largest, json_pack("{s:s, s:s, s:o, s:I}", "name", n->name, "op", n->op, "shape",
+        json_array_append_new(largest, json_pack("{s:o, s:o, s:o, s:I}", "name", cli_json_text(n->name), "op", cli_json_text(n->op), "shape",
                                                  cli_json_shape(n->output.rank, n->output.dims, NULL), "bytes",
                                                  (json_int_t)leat_tensor_bytes(&n->output)));
     }
@@ -154,8 +154,8 @@ static json_t *json_plan(const plan_facts *facts) {
 static void print_json(const leat_model *model, const char *path, const plan_facts *facts) {
     leat_model_info info;
     leat_model_get_info(model, &info);
-    json_t *object = json_pack("{s:s, s:s, s:s, s:I, s:i, s:I, s:f, s:I, s:i, s:i, s:o, s:o, s:o, s:o}", "model", path, "producer", info.producer,
-                               "graph", info.graph_name, "ir_version", (json_int_t)info.ir_version, "opset", info.opset, "file_bytes",
+    json_t *object = json_pack("{s:o, s:o, s:o, s:I, s:i, s:I, s:f, s:I, s:i, s:i, s:o, s:o, s:o, s:o}", "model", cli_json_text(path), "producer", cli_json_text(info.producer),
+                               "graph", cli_json_text(info.graph_name), "ir_version", (json_int_t)info.ir_version, "opset", info.opset, "file_bytes",
                                (json_int_t)info.file_bytes, "open_ms", (double)info.open_ns / 1e6, "parameters", (json_int_t)info.parameters,
                                "nodes_file", info.nodes_file, "nodes_run", info.nodes_run, "inputs",
                                json_values(model, leat_model_input_count(model), leat_model_input_info), "outputs",
@@ -228,7 +228,7 @@ static int print_dot(const leat_model *model) {
 
 static void print_check(const leat_model *model, const cli_args *args, int n) {
     if (cli_int(args, OPT_JSON)) {
-        cli_print_json(json_pack("{s:s, s:o}", "model", args->positional[0], "unsupported", json_unsupported(model)));
+        cli_print_json(json_pack("{s:o, s:o}", "model", cli_json_text(args->positional[0]), "unsupported", json_unsupported(model)));
         return;
     }
     for (int i = 0; i < n; i++) puts(leat_model_unsupported(model, i));

@@ -63,18 +63,18 @@ static void print_output(const char *name, const leat_tensor *tensor) {
 
 static json_t *json_output(const char *name, const leat_tensor *tensor, const char *file) {
     summary s = summarise(tensor);
-    json_t *first = json_array(), *object = json_pack("{s:s, s:s, s:o}", "name", name, "dtype", leat_dtype_name(tensor->dtype), "shape",
+    json_t *first = json_array(), *object = json_pack("{s:o, s:s, s:o}", "name", cli_json_text(name), "dtype", leat_dtype_name(tensor->dtype), "shape",
                                                       cli_json_shape(tensor->rank, tensor->dims, NULL));
     for (int64_t i = 0; i < s.count && i < FIRST_VALUES; i++) {
         double v = leat_tensor_value(tensor, i);
-        json_array_append_new(first, isfinite(v) ? json_real(v) : json_null());
+        json_array_append_new(first, cli_json_number(v));
     }
-    json_object_set_new(object, "min", isfinite(s.min) ? json_real(s.min) : json_null());
-    json_object_set_new(object, "max", isfinite(s.max) ? json_real(s.max) : json_null());
-    json_object_set_new(object, "mean", isfinite(s.mean) ? json_real(s.mean) : json_null());
+    json_object_set_new(object, "min", cli_json_number(s.min));
+    json_object_set_new(object, "max", cli_json_number(s.max));
+    json_object_set_new(object, "mean", cli_json_number(s.mean));
     json_object_set_new(object, "nonfinite", json_integer(s.nonfinite));
     json_object_set_new(object, "first", first);
-    if (file) json_object_set_new(object, "file", json_string(file));
+    if (file) json_object_set_new(object, "file", cli_json_text(file));
     return object;
 }
 
@@ -121,7 +121,7 @@ static int run_model(leat_model *model, leat_context *context, const cli_args *a
         leat_context_get_stats(context, &stats);
         leat_model_get_info(model, &info);
         if (list && status == CLI_DONE)
-            cli_print_json(json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:O}", "model", args->positional[0], "isa",
+            cli_print_json(json_pack("{s:o, s:s, s:i, s:f, s:f, s:f, s:O}", "model", cli_json_text(args->positional[0]), "isa",
                                      leat_isa_name(leat_isa_selected()), "threads", stats.threads, "open_ms", (double)info.open_ns / 1e6,
                                      "prepare_ms", (double)stats.prepare_ns / 1e6, "run_ms", (double)stats.last_run_ns / 1e6, "outputs", list));
         json_decref(list);

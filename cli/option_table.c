@@ -65,7 +65,7 @@ const cli_command cli_commands[] = {
      1, -1, cli_bench},
     {"classify", "[MODEL] IMAGE...", "name what is on images",
      "MODEL may be left out: the bundled classifier of abacus cells is used when the first argument is an image.  A file MODEL.json beside\n"
-     "the model (model.onnx: model.json) may hold input_size, mean, std, color, fit and labels; options win over it.",
+     "the model (model.onnx: model.json) may hold input_size, mean, std, color, fit, antialias and labels; options win over it.",
      {"leat classify cell.png", "leat classify squeezenet.onnx --preset caffe --labels synset.txt cat.jpg",
       "leat classify model.onnx --json --batch 8 *.jpg | jq .top[0].label", "leat classify model.onnx --size 128x128 --color bgr photo.png"},
      1, -1, cli_classify},

@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,17 +14,48 @@
 #define JSON_FORM (JSON_COMPACT | JSON_REAL_PRECISION(9))
 
 void cli_print_json(json_t *object) {
-    json_dumpf(object, stdout, JSON_FORM);
+    if (!object) cli_fail("out of memory for the JSON report");
+    else json_dumpf(object, stdout, JSON_FORM);
     fputc('\n', stdout);
     fflush(stdout); /* a stream's reader sees each object at once */
     json_decref(object);
 }
 
+/* Length of the UTF-8 sequence at `text`, 0 when it is not one. */
+static size_t sequence_length(const char *text) {
+    for (size_t n = 1; n <= 4; n++) {
+        json_t *probe = memchr(text, 0, n) ? NULL : json_stringn(text, n);
+        json_decref(probe);
+        if (probe) return n;
+    }
+    return 0;
+}
+
+json_t *cli_json_text(const char *text) {
+    if (!text) return json_null();
+    json_t *whole = json_string(text);
+    size_t  used = 0, size = strlen(text) * 3 + 1;
+    if (whole) return whole;
+    char *clean = malloc(size);
+    if (!clean) return json_null();
+    while (*text) {
+        size_t n = sequence_length(text);
+        memcpy(clean + used, n ? text : "\xef\xbf\xbd", n ? n : 3);
+        used += n ? n : 3;
+        text += n ? n : 1;
+    }
+    whole = json_stringn(clean, used);
+    free(clean);
+    return whole;
+}
+
+json_t *cli_json_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+
 json_t *cli_json_shape(int rank, const int64_t *dims, const char *const *names) {
     if (rank < 0) return json_null();
     json_t *shape = json_array();
     for (int d = 0; d < rank; d++)
-        json_array_append_new(shape, dims[d] < 0 && names && names[d] ? json_string(names[d]) : json_integer(dims[d]));
+        json_array_append_new(shape, dims[d] < 0 && names && names[d] ? cli_json_text(names[d]) : json_integer(dims[d]));
     return shape;
 }
 
@@ -86,11 +118,14 @@ void cli_table_set(cli_table *table, int column, const char *format, ...) {
     va_list list;
     if (!table->cells) return;
     va_start(list, format);
-    vsnprintf(table->cells[(size_t)(table->rows - 1) * (size_t)table->columns + (size_t)column], CLI_CELL, format, list);
+    char *cell = table->cells[(size_t)(table->rows - 1) * (size_t)table->columns + (size_t)column];
+    vsnprintf(cell, CLI_CELL, format, list);
     va_end(list);
+    for (; *cell; cell++)
+        if ((unsigned char)*cell < ' ' || *cell == 127) *cell = '?'; /* names in files must not steer the terminal */
 }
 
-static const char *cell(const cli_table *table, int row, int column) { return table->cells[row * table->columns + column]; }
+static const char *cell_of(const cli_table *table, int row, int column) { return table->cells[row * table->columns + column]; }
 
 /* Columns that a text takes on a terminal: its characters, not its bytes. */
 static int display_width(const char *text) {
@@ -108,11 +143,11 @@ void cli_table_print(const cli_table *table) {
     int width[CLI_MOST_COLUMNS] = {0};
     for (int row = 0; row < table->rows; row++)
         for (int column = 0; column < table->columns; column++) {
-            int n = display_width(cell(table, row, column));
+            int n = display_width(cell_of(table, row, column));
             if (n > width[column]) width[column] = n;
         }
     for (int row = 0; row < table->rows; row++) {
-        for (int column = 0; column < table->columns; column++) print_padded(cell(table, row, column), width[column], column < table->left);
+        for (int column = 0; column < table->columns; column++) print_padded(cell_of(table, row, column), width[column], column < table->left);
         puts("|");
         if (row) continue;
         for (int column = 0; column < table->columns; column++) {
@@ -140,7 +175,7 @@ static void print_csv_cell(const char *text) {
 void cli_table_print_csv(const cli_table *table) {
     for (int row = 0; row < table->rows; row++)
         for (int column = 0; column < table->columns; column++) {
-            print_csv_cell(cell(table, row, column));
+            print_csv_cell(cell_of(table, row, column));
             putchar(column + 1 < table->columns ? ',' : '\n');
         }
 }

@@ -11,6 +11,10 @@
 
 /* Prints one object and a line end; drops the reference. */
 void cli_print_json(json_t *object);
+/* A string of any bytes, as names in files are: what is not UTF-8 becomes U+FFFD; null for NULL. */
+json_t *cli_json_text(const char *text);
+/* A number, or null when it is not finite. */
+json_t *cli_json_number(double value);
 /* [1, 3, "H", -1]: names (may be NULL) stand for open dimensions; null for an unknown rank. */
 json_t *cli_json_shape(int rank, const int64_t *dims, const char *const *names);
 /* "float32[1,3,H,W]"; returns buf. */

@@ -64,6 +64,11 @@ batches_give_the_same_answers() {
         run 0 classify models/demo/* --json --batch 4 && sed 's/,"preprocess_ms.*//; s/\(prob":[0-9.]\{6\}\)[0-9]*/\1/g' "$scratch/out" >"$scratch/four" &&
         diff "$scratch/one" "$scratch/four" >>"$scratch/err" && [ -s "$scratch/one" ]
 }
+names_of_any_bytes_are_told() {
+    local odd=$scratch/$'caf\xe9.png'
+    cp models/demo/upper_3.png "$odd"
+    run 0 classify "$MODEL" "$odd" --json && out_lines 1 && out_has $'caf\xef\xbf\xbd.png","top"'
+}
 broken_picture_does_not_stop_the_rest() {
     local first
     first=$(ls models/demo/*.jpg | head -n 1)
@@ -76,6 +81,6 @@ classify_options_are_checked() {
 }
 
 for test in unsupported_is_3 inspect_tells_all values_go_in_and_out protobuf_goes_in wrong_content_is_refused random_is_reproducible \
-    values_are_dumped bundled_pictures_are_told batches_give_the_same_answers broken_picture_does_not_stop_the_rest classify_options_are_checked; do
+    names_of_any_bytes_are_told values_are_dumped bundled_pictures_are_told batches_give_the_same_answers broken_picture_does_not_stop_the_rest classify_options_are_checked; do
     check "$test" "$test"
 done
