@@ -54,12 +54,40 @@ static void pixel_runs(const leat_conv_rows *r, const position *p, const float *
     }
 }
 
+#define MAX_OFFSETS 128
+
+/* Distances of the runs from that of kernel position 0, the same for all pixels whose window lies inside; 0 when there are too many. */
+static int64_t run_offsets(const leat_conv_shape *s, int64_t *offsets) {
+    int64_t n = 0, taps = leat__conv_taps(s);
+    if (taps > MAX_OFFSETS) return 0;
+    for (int64_t kd = 0; kd < s->kernel[0]; kd++)
+        for (int64_t kh = 0; kh < s->kernel[1]; kh++)
+            for (int64_t kw = 0; kw < s->kernel[2]; kw++)
+                offsets[n++] = ((kd * s->dilation[0] * s->in[1] + kh * s->dilation[1]) * s->in[2] + kw * s->dilation[2]) * s->cin;
+    return n;
+}
+
+/* The run of kernel position 0 when the whole window lies inside, else NULL. */
+static const float *inner_window(const leat_conv_rows *r, const position *p) {
+    const leat_conv_shape *s = &r->shape;
+    int64_t at = p->n;
+    for (int a = 0; a < 3; a++) {
+        int64_t start = p->o[a] * s->stride[a] - s->pad[a];
+        if (start < 0 || start + (s->kernel[a] - 1) * s->dilation[a] >= s->in[a]) return NULL;
+        at = at * s->in[a] + start;
+    }
+    return r->x + at * s->cin + r->channel;
+}
+
 void leat__conv_rows(const void *arg, int64_t m, int count, const float **rows, int64_t stride) {
     const leat_conv_rows *r = arg;
     position p = position_of(&r->shape, m);
-    for (int i = 0; i < count; i++) {
-        pixel_runs(r, &p, rows + i, stride);
-        next_position(&r->shape, &p);
+    int64_t offsets[MAX_OFFSETS], n = run_offsets(&r->shape, offsets);
+    for (int i = 0; i < count; i++, next_position(&r->shape, &p)) {
+        const float *x = n ? inner_window(r, &p) : NULL;
+        if (!x) pixel_runs(r, &p, rows + i, stride);
+        else
+            for (int64_t t = 0; t < n; t++) rows[t * stride + i] = x + offsets[t];
     }
 }
 
@@ -80,11 +108,6 @@ void leat__conv_padded_rows(const void *arg, int64_t m, int count, const float *
     }
 }
 
-static void interleave(const float *x, int64_t channels, int64_t plane, int64_t width, float *y) {
-    for (int64_t c = 0; c < channels; c++, x += plane)
-        for (int64_t i = 0; i < width; i++) y[i * channels + c] = x[i];
-}
-
 void leat__conv_pad_row(const leat_conv_padded *p, int64_t index, const float *x, int plain, float *padded) {
     const leat_conv_shape *s = &p->shape;
     int64_t n = index / p->height, ih = index % p->height - s->pad[1], plane = s->in[1] * s->in[2];
@@ -95,7 +118,8 @@ void leat__conv_pad_row(const leat_conv_padded *p, int64_t index, const float *x
     }
     float *middle = row + s->pad[2] * s->cin, *end = middle + s->in[2] * s->cin;
     memset(row, 0, (size_t)(s->pad[2] * s->cin) * sizeof(float));
-    if (plain) interleave(x + n * s->cin * plane + ih * s->in[2], s->cin, plane, s->in[2], middle);
+    if (plain)
+        leat__transpose.b4((const uint8_t *)(x + n * s->cin * plane + ih * s->in[2]), plane * 4, (uint8_t *)middle, s->cin * 4, s->cin, s->in[2]);
     else memcpy(middle, x + (n * plane + ih * s->in[2]) * s->cin, (size_t)(s->in[2] * s->cin) * sizeof(float));
     memset(end, 0, (size_t)(s->pad_end[2] * s->cin) * sizeof(float));
 }
