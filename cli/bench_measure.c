@@ -66,7 +66,7 @@ static void measure(worker *w) {
         if (!keep_sample(w, (double)(after - before) / 1e6)) break;
         if (!w->leads) continue;
         if (w->plan.reps) cli_progress_show(&progress, (double)w->n, (double)w->plan.reps, "runs");
-        else cli_progress_show(&progress, (double)(after - start) / 1e9, w->plan.duration_s, "s");
+        else cli_progress_show(&progress, (double)w->n, (double)w->n * (double)(end - start) / (double)(after - start), "runs");
     }
     w->end_ns = cli_now_ns();
     cli_progress_end(&progress);

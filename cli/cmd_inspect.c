@@ -90,7 +90,7 @@ static void print_plan(const plan_facts *facts) {
     puts("  largest activations:");
     for (int i = 0; i < facts->n_largest; i++) {
         const leat_tensor *t = &facts->largest[i].output;
-        printf("    %10s  %s %s  %s\n", cli_bytes_text((double)leat_tensor_bytes(t), text[0], 32), facts->largest[i].op,
+        printf("    %10s  %s %s %s\n", cli_bytes_text((double)leat_tensor_bytes(t), text[0], 32), facts->largest[i].op,
                cli_shape_text(t->dtype, t->rank, t->dims, NULL, shape, sizeof shape), facts->largest[i].name);
     }
 }
