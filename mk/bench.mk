@@ -2,4 +2,8 @@
 bench: $(BUILD)/bench/bench_kernels   ## kernels as a share of the FMA peak, one thread and all
 	$< 1
 	$< $$(nproc)
-.PHONY: bench
+
+# PEERS_ARGS: --only TEXT, --quick, --no-rss, --no-ncnn.
+bench-peers: $(BUILD)/libleat.so   ## whole networks against ONNX Runtime and ncnn, interleaved
+	python3 bench/peers/bench_peers.py --library $(BUILD)/libleat.so --out $(BUILD)/peers $(PEERS_ARGS)
+.PHONY: bench bench-peers
