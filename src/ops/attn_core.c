@@ -108,7 +108,7 @@ int leat__attn_mask(leat_op_call *call, leat_attn *a, const leat_tensor *mask, i
 /* Keys [lo, hi) that query i of batch b may see. */
 static void visible(const leat_attn *a, int64_t b, int64_t i, int64_t *lo, int64_t *hi) {
     int64_t p = i + (a->lengths ? a->lengths[b] - a->S : a->offset);
-    *lo = a->left >= 0 ? max64(0, p - a->left) : 0;
+    *lo = a->left >= 0 ? min64(max64(0, p - a->left), a->T) : 0;
     *hi = a->T;
     if (a->causal) *hi = min64(*hi, p + 1);
     if (a->right >= 0) *hi = min64(*hi, p + a->right + 1);

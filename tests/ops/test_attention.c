@@ -99,6 +99,22 @@ static void against_loops(void **state) {
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) run_shape(&shapes[i]);
 }
 
+/* More queries than keys and a window that has moved past the last key: those rows see nothing and are zero (found by random calls). */
+static void window_past_the_keys(void **state) {
+    op_case c;
+    float ones[6 * 4];
+    for (int i = 0; i < 24; i++) ones[i] = 1;
+    op_open(&c, "", "Attention", 24);
+    op_in(&c, LEAT_DTYPE_F32, 4, (int64_t[]){1, 1, 6, 4}, ones);
+    op_in(&c, LEAT_DTYPE_F32, 4, (int64_t[]){1, 1, 2, 4}, ones);
+    op_in(&c, LEAT_DTYPE_F32, 4, (int64_t[]){1, 1, 2, 4}, ones);
+    op_attr_int(&c, "left_window_size", 0);
+    op_out(&c);
+    assert_int_equal(op_run(&c), LEAT_OK);
+    for (int i = 0; i < 24; i++) assert_true(op_f32(&c, 0)[i] == (i / 4 < 2 ? 1.0f : 0.0f));
+    op_close(&c);
+}
+
 static void refuses_what_does_not_fit(void **state) {
     op_case c;
     op_open(&c, "leat", "Attention", 1);
@@ -111,6 +127,6 @@ static void refuses_what_does_not_fit(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(against_loops), cmocka_unit_test(refuses_what_does_not_fit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(against_loops), cmocka_unit_test(window_past_the_keys), cmocka_unit_test(refuses_what_does_not_fit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
