@@ -83,12 +83,13 @@ static int unread(const leat_value *value) {
     return value->uses == 0 && !value->is_output;
 }
 
-/* Drops optional outputs that nobody reads; the operators then skip the work. */
+/* Drops optional outputs that nobody reads; the operators then skip the work.  Where any number of outputs is allowed their number means
+ * something (Split), and stays. */
 static void drop_unread_outputs(leat_node *node) {
     if (!node->op) return;
     for (int o = node->op->min_out; o < node->n_out; o++)
         if (o > 0 && node->out[o] && unread(node->out[o])) node->out[o] = NULL;
-    while (node->n_out > 1 && node->n_out > node->op->min_out && !node->out[node->n_out - 1]) node->n_out--;
+    while (node->op->max_out >= 0 && node->n_out > 1 && node->n_out > node->op->min_out && !node->out[node->n_out - 1]) node->n_out--;
 }
 
 /* Backwards, so that a chain of useless nodes goes in one sweep. */

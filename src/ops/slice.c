@@ -16,10 +16,11 @@ static void whole_range(const leat_tensor *x, slice_range *r) {
     for (int a = 0; a < x->rank; a++) r->start[a] = 0, r->step[a] = 1, r->count[a] = x->dims[a];
 }
 
-/* Clamps one axis the way numpy does: start to [0, dim] or [0, dim - 1], end to [0, dim] or [-1, dim - 1] when walking backwards. */
+/* Clamps one axis as the specification says: start and end to [0, dim], walking backwards start to [0, dim - 1] and end to
+ * [-1, dim - 1].  (numpy differs for a start before the first element: there nothing is left.) */
 static void clamp_axis(slice_range *r, int axis, int64_t dim, int64_t start, int64_t end, int64_t step) {
     int64_t low = step > 0 ? 0 : -1, high = step > 0 ? dim : dim - 1;
-    start = start < -dim ? low : start < 0 ? start + dim : start;
+    start = start < -dim ? 0 : start < 0 ? start + dim : start;
     end = end < -dim ? low : end < 0 ? end + dim : end;
     if (start > high) start = high;
     if (end > high) end = high;

@@ -185,6 +185,18 @@ static void halves_compute_in_float32(void **state) {
     for (int i = 0; i < 12; i++) assert_true(isfinite(g->after[i]));
 }
 
+/* The number of parts is a Split's number of outputs, read or not. */
+static void unread_parts_still_count(void **state) {
+    gb *g = *state;
+    leat_value *x = gb_input(g, 1, 12);
+    leat_node *split = leat__graph_node(&g->graph, -1, "", "Split", 13, 1, 4);
+    split->in[0] = x;
+    for (int o = 0; o < 4; o++) (split->out[o] = leat__graph_value(&g->graph, NULL))->producer = split;
+    gb_output(g, gb_op(g, "Sub", 2, split->out[2], split->out[0]));
+    gb_optimise(g, LEAT_MODEL_NO_FUSION);
+    assert_int_equal(gb_run(g, g->after), 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         GB_TEST(constants_are_computed_at_load), GB_TEST(large_expansions_stay), GB_TEST(known_dims_of_a_partly_unknown_shape_fold),
@@ -193,7 +205,7 @@ int main(void) {
         GB_TEST(equal_nodes_become_one), GB_TEST(constants_made_by_a_pass_are_not_mixed_up),
         GB_TEST(nodes_of_different_attributes_stay_two), GB_TEST(transposes_cancel),
         GB_TEST(transposes_merge), GB_TEST(a_transpose_of_ones_is_a_reshape), GB_TEST(only_the_last_reshape_counts),
-        GB_TEST(halves_compute_in_float32),
+        GB_TEST(halves_compute_in_float32), GB_TEST(unread_parts_still_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
