@@ -93,6 +93,13 @@ void leat__conv_rows(const void *arg, int64_t m, int count, const float **rows, 
 
 /* ---- few channels -------------------------------------------------------------------------------------------------------- */
 
+#define SMALL_PADDING 65536.0 /* pixels */
+
+int leat__conv_padding_is_small(const leat_conv_shape *s) {
+    double padded = (double)leat__conv_padded_height(s) * (double)leat__conv_padded_width(s);
+    return padded <= 4 * (double)leat__conv_in_pixels(s) + SMALL_PADDING;
+}
+
 int64_t leat__conv_padded_height(const leat_conv_shape *s) { return s->in[1] + s->pad[1] + s->pad_end[1]; }
 int64_t leat__conv_padded_width(const leat_conv_shape *s) { return s->in[2] + s->pad[2] + s->pad_end[2]; }
 

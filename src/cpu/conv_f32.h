@@ -44,6 +44,8 @@ typedef struct leat_conv_padded {
     int64_t         height, width;
 } leat_conv_padded;
 
+/* Whether the copy is not much larger than the image: pads and strides of a hostile file may be anything. */
+int leat__conv_padding_is_small(const leat_conv_shape *s);
 int64_t leat__conv_padded_height(const leat_conv_shape *s);
 int64_t leat__conv_padded_width(const leat_conv_shape *s);
 /* leat_gemm_rows_fn over a leat_conv_padded. */

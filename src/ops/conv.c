@@ -53,7 +53,8 @@ static int is_depthwise(const leat_conv_shape *s) {
 }
 
 static int suits_padded(const leat_conv_shape *s) {
-    return s->group == 1 && s->cin <= SMALL_CIN && s->kernel[2] > 1 && s->dilation[2] == 1 && leat__conv_is_flat(s);
+    return s->group == 1 && s->cin <= SMALL_CIN && s->kernel[2] > 1 && s->dilation[2] == 1 && leat__conv_is_flat(s) &&
+           leat__conv_padding_is_small(s);
 }
 
 static const conv_algo *choose(const leat_conv_shape *s) {

@@ -13,7 +13,7 @@
 #define TASK_MACS 1000000
 
 int leat__conv_suits_thin(const leat_conv_shape *s) {
-    return s->group == 1 && s->cout <= LEAT_THIN_MAX_N && leat__conv_is_flat(s) && s->dilation[2] == 1 &&
+    return s->group == 1 && s->cout <= LEAT_THIN_MAX_N && leat__conv_is_flat(s) && s->dilation[2] == 1 && leat__conv_padding_is_small(s) &&
            s->cin * leat__conv_taps(s) >= LEAST_DEPTH;
 }
 

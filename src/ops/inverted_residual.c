@@ -19,6 +19,7 @@
 #define LEAST_ROWS 64     /* of a product, where the map has them */
 #define LEAST_STRIP 40    /* output columns: below, halo columns cost too much */
 #define DEFAULT_L2 524288
+#define MOST_MIDDLE 1e12    /* elements: sizes in bytes stay far from overflow */
 #define ALIAS_CHANNELS 256 /* 1 KiB from pixel to pixel */
 #define STAGED_BYTES 2e6   /* a middle up to here lives in L2 and L3 well enough */
 #define HALO_LIMIT 0.06   /* of the expansion's work */
@@ -329,6 +330,8 @@ static int ir_prepare(leat_op_call *call) {
     const leat_conv_shape *s = &p->dw;
     p->project.after = leat__attr_int(call->attrs, "residual_after", 0) != 0;
     p->threads = call->threads < 1 ? 1 : call->threads;
+    if ((double)leat__conv_in_pixels(s) * (double)(p->blocks * p->eb) > MOST_MIDDLE)
+        return leat__op_fail(call, LEAT_ELIMIT, "an expanded image of %lld pixels by %lld channels", (long long)leat__conv_in_pixels(s), (long long)p->e);
     if (s->n > 0 && leat__conv_out_pixels(s) > 0) choose_way(p);
     else p->strips = p->segments = p->block = 1;
     size_scratch(call, p);

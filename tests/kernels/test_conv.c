@@ -238,6 +238,22 @@ static void test_depth_in_the_padding(void **state) {
     check(&c);
 }
 
+/* Pads and strides near 2^31: the output is tiny, a padded copy would not fit in any memory. */
+static void test_vast_padding(void **state) {
+    int64_t far = 2147483646;
+    op_case op;
+    op_open(&op, "", "Conv", 11);
+    op_in(&op, LEAT_DTYPE_F32, 4, (int64_t[]){1, 3, 4, 4}, NULL);
+    op_in(&op, LEAT_DTYPE_F32, 4, (int64_t[]){1, 3, 3, 3}, NULL);
+    op_attr_ints(&op, "pads", (int64_t[]){far, far, far, far}, 4);
+    op_attr_ints(&op, "strides", (int64_t[]){far, far}, 2);
+    op_out(&op);
+    assert_int_equal(op_run(&op), LEAT_OK);
+    assert_int_equal(leat_tensor_count(&op.out[0]), 9);
+    assert_true(op.call.scratch_bytes < 1 << 20);
+    op_close(&op);
+}
+
 static int open_pool(void **state) { return kt_seed(state) || leat_tpool_new(3, &pool); }
 static int close_pool(void **state) { return leat_tpool_unref(pool), 0; }
 
@@ -246,6 +262,7 @@ int main(void) {
         cmocka_unit_test(test_two_axes),       cmocka_unit_test(test_pointwise),          cmocka_unit_test(test_depthwise),
         cmocka_unit_test(test_three_by_three), cmocka_unit_test(test_one_and_three_axes),
         cmocka_unit_test(test_depth_in_the_padding),
+        cmocka_unit_test(test_vast_padding),
     };
     return cmocka_run_group_tests(tests, open_pool, close_pool);
 }
