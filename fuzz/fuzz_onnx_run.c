@@ -43,14 +43,15 @@ static int bind_input(leat_context *context, const leat_model *model, int i, lea
     return leat_context_set_input(context, i, tensor, &error) == LEAT_OK;
 }
 
+static volatile uint8_t sink; /* keeps the reads */
+
 static void read_outputs(leat_context *context, const leat_model *model) {
-    volatile uint8_t sink = 0;
     for (int i = 0; i < leat_model_output_count(model); i++) {
         leat_tensor out;
         if (leat_context_output(context, i, &out) != LEAT_OK) continue;
         size_t bytes = leat_tensor_bytes(&out);
         if (bytes == SIZE_MAX) abort();
-        for (size_t k = 0; k < bytes; k++) sink ^= ((const uint8_t *)out.data)[k];
+        for (size_t k = 0; k < bytes; k++) sink = ((const uint8_t *)out.data)[k];
     }
 }
 
