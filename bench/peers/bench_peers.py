@@ -134,7 +134,7 @@ def cells(row, peaks):
         return [row["name"], "-", *ort, "failed: " + reason[:90]]
     one, two = row["threads"]["1"], row["threads"]["2"]
     both = lambda key, digits=2: [number(one.get(key), digits), number(two.get(key), digits)]
-    percent = [number(200 * x["mmac"] / x["leat_ms"] / peak / 1000, 0) if peak and x["mmac"] else "-"
+    percent = [number(200 * x["mmac"] / x["leat_ms"] / peak, 0) if peak and x["mmac"] else "-"
                for x, peak in ((one, peaks["1"]), (two, peaks["2"]))]
     mine, theirs = row.get("leat_rss_mib"), row.get("ort_rss_mib")
     return [row["name"], number(one["mmac"], 0), *both("ort_ms", 3), *both("leat_ms", 3), *both("speed_over_ort"), *percent,
