@@ -1,4 +1,5 @@
-/* copy_nd.h - copy of an n-dimensional block between two strided layouts: the one engine under transpose, slice, expand, tile, ...
+/* copy_nd.h - copy of an n-dimensional block between two strided layouts: the one engine under transpose, slice, expand, tile,
+ * ...
  *
  *   dst[sum i_k dst_k] = src[sum i_k src_k]   for all i_k in [0, dims_k),   strides in bytes, axes from outer to inner
  *

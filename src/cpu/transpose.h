@@ -2,9 +2,9 @@
  *
  *   dst[j][i] = src[i][j]      i in [0, rows), j in [0, cols)
  *
- * src rows are contiguous in j and src_stride bytes apart; dst rows are contiguous in i and dst_stride bytes apart (strides may be
- * negative or any size).  Only bytes move, so every level gives the same result.  src and dst may not overlap.  Nothing outside the
- * two blocks is read or written.
+ * src rows are contiguous in j and src_stride bytes apart; dst rows are contiguous in i and dst_stride bytes apart (strides may
+ * be negative or any size).  Only bytes move, so every level gives the same result.  src and dst may not overlap.  Nothing
+ * outside the two blocks is read or written.
  * RT-safe: no allocation, no lock, no failure. */
 #ifndef LEAT_CPU_TRANSPOSE_H
 #define LEAT_CPU_TRANSPOSE_H
@@ -25,7 +25,8 @@ void leat__transpose_init(leat_isa level);
 
 /* The kernel for elements of `bytes`, NULL when there is none. */
 static inline leat_transpose_fn leat__transpose_of(size_t bytes) {
-    return bytes == 1 ? leat__transpose.b1 : bytes == 2 ? leat__transpose.b2 : bytes == 4 ? leat__transpose.b4 : bytes == 8 ? leat__transpose.b8 : NULL;
+    const leat_transpose_kernels *k = &leat__transpose;
+    return bytes == 1 ? k->b1 : bytes == 2 ? k->b2 : bytes == 4 ? k->b4 : bytes == 8 ? k->b8 : NULL;
 }
 
 void leat_b1_transpose_ref(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows, int64_t cols);

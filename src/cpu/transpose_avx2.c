@@ -1,7 +1,7 @@
 /* transpose_avx2.c - transposition by register tiles: 8x8 of 4, 2 and 1 bytes, 4x4 of 8.
  *
- * The walk goes over blocks of one cache line each way (16x16 floats = four tiles), so that a line is fetched once and stored whole
- * even when the strides are powers of two and all rows fall into one cache set.
+ * The walk goes over blocks of one cache line each way (16x16 floats = four tiles), so that a line is fetched once and stored
+ * whole even when the strides are powers of two and all rows fall into one cache set.
  */
 #include "cpu/transpose.h"
 
@@ -31,7 +31,8 @@ static inline __attribute__((always_inline)) void tile_b4(const uint8_t *src, in
     }
 }
 
-static inline __attribute__((always_inline)) void tile_b4_half(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds) { /* 4x4 */
+/* 4x4 */
+static inline __attribute__((always_inline)) void tile_b4_half(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds) {
     __m128 r0 = _mm_loadu_ps((const float *)(const void *)src), r1 = _mm_loadu_ps((const float *)(const void *)(src + ss));
     __m128 r2 = _mm_loadu_ps((const float *)(const void *)(src + 2 * ss)),
         r3 = _mm_loadu_ps((const float *)(const void *)(src + 3 * ss));
@@ -141,8 +142,8 @@ static int64_t unweave3_b4(const uint8_t *src, uint8_t *dst, int64_t ds, int64_t
 
 /* ---- the walk --------------------------------------------------------------------------------------------------------- */
 
-/* The last tile of a row or column is moved back inside, so that it does again a few elements of its neighbour instead of leaving an
- * edge.  Where there is less than one tile either way, `rest` does it all. */
+/* The last tile of a row or column is moved back inside, so that it does again a few elements of its neighbour instead of
+ * leaving an edge.  Where there is less than one tile either way, `rest` does it all. */
 static inline __attribute__((always_inline)) void walk(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds, int64_t rows,
                                                        int64_t cols,
                                                        int64_t elem, int64_t side, tile_fn tile, leat_transpose_fn rest) {

@@ -1,7 +1,7 @@
 /* concat.c - Concat and Split along one axis, on plain and channels-last storage.
  *
- * Seen from the axis a tensor is [outer, len * inner] rows; the big tensor's row is the parts' rows side by side.  Threads share the
- * rows where there are enough of them, else the bytes of each part.
+ * Seen from the axis a tensor is [outer, len * inner] rows; the big tensor's row is the parts' rows side by side.  Threads share
+ * the rows where there are enough of them, else the bytes of each part.
  */
 #include "ops/move.h"
 

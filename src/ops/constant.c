@@ -116,9 +116,10 @@ static int range_run(leat_op_call *call) {
     if (n != y->dims[0]) return leat__op_fail(call, LEAT_EINTERNAL, "range changed after planning");
     if (leat__dtype_is_float(y->dtype)) {
         double start = leat__tensor_get_float(call->in[0], 0), delta = leat__tensor_get_float(call->in[2], 0);
-        for (int64_t i = 0; i < n; i++)
-            leat__tensor_set_float(y, i,
-                                   y->dtype == LEAT_DTYPE_F32 ? (float)start + (float)i * (float)delta : start + (double)i * delta);
+        for (int64_t i = 0; i < n; i++) { /* float32 rounds as its own arithmetic does */
+            double value = y->dtype == LEAT_DTYPE_F32 ? (double)((float)start + (float)i * (float)delta) : start + (double)i * delta;
+            leat__tensor_set_float(y, i, value);
+        }
         return LEAT_OK;
     }
     /* unsigned, so that a hostile range wraps without undefined behaviour */

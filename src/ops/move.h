@@ -1,7 +1,7 @@
 /* move.h - what the data-movement operators share: checked output shapes, values of small integer inputs, axes, threaded copies.
  *
- * These operators move bytes by element size, whatever the type.  Shapes are validated in infer; run derives everything again from
- * the inputs (that costs nanoseconds) and so keeps no state.
+ * These operators move bytes by element size, whatever the type.  Shapes are validated in infer; run derives everything again
+ * from the inputs (that costs nanoseconds) and so keeps no state.
  */
 #ifndef LEAT_OPS_MOVE_H
 #define LEAT_OPS_MOVE_H

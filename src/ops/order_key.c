@@ -1,5 +1,5 @@
-/* order_key.c - see order_key.h.  A float's bits, with the sign bit flipped for positive and all bits for negative numbers, order as
- * unsigned integers; smaller types are widened first. */
+/* order_key.c - see order_key.h.  A float's bits, with the sign bit flipped for positive and all bits for negative numbers,
+ * order as unsigned integers; smaller types are widened first. */
 #include "ops/order_key.h"
 
 #include <string.h>

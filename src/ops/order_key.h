@@ -1,4 +1,5 @@
-/* order_key.h - one unsigned 64-bit key per element whose order is the order of the values: sorting without a comparator per type.
+/* order_key.h - one unsigned 64-bit key per element whose order is the order of the values: sorting without a comparator per
+ * type.
  *
  * Floats: -0 equals +0, NaN counts as the largest.  Types without an order (strings, complex) have no key.
  */

@@ -1,8 +1,8 @@
 /* pad.c - Pad (constant, reflect, edge, wrap; negative pads crop) and CenterCropPad.
  *
- * The output is written once, front to back: every output index of an axis maps to an input index or to "constant".  Axes behind the
- * last padded one move together as one unit, so that padding a channels-last image moves whole pixels and padding NCHW whole runs.
- * All arrays are in memory order; logical axes are mapped on entry, so plain and channels-last storage take the same path.
+ * The output is written once, front to back: every output index of an axis maps to an input index or to "constant".  Axes behind
+ * the last padded one move together as one unit, so that padding a channels-last image moves whole pixels and padding NCHW whole
+ * runs. All arrays are in memory order; logical axes are mapped on entry, so plain and channels-last storage take the same path.
  */
 #include "ops/move.h"
 

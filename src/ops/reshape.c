@@ -1,8 +1,8 @@
 /* reshape.c - operators that change dims and keep the bytes: Identity, Reshape, Flatten, Squeeze, Unsqueeze, BitCast;
  * and those that only tell dims: Shape, Size.
  *
- * Every one of the first kind is a view: the planner may give input and output the same memory, and run copies only if it did not.
- * Axes and shapes are attributes in old opsets and inputs in new ones.
+ * Every one of the first kind is a view: the planner may give input and output the same memory, and run copies only if it did
+ * not. Axes and shapes are attributes in old opsets and inputs in new ones.
  */
 #include "ops/move.h"
 

@@ -1,7 +1,7 @@
 /* scatter.c - Scatter, ScatterElements, ScatterND and TensorScatter: the data with some elements overwritten or combined.
  *
- * All may work in place.  Every index is checked before the first write; the writes go in index order on one thread, so that repeated
- * indices give what the specification's loop gives.
+ * All may work in place.  Every index is checked before the first write; the writes go in index order on one thread, so that
+ * repeated indices give what the specification's loop gives.
  */
 #include "ops/move.h"
 
@@ -97,8 +97,8 @@ static int nd_infer(leat_op_call *call) {
     return leat__move_out(call, 0, x->dtype, x->rank, x->dims);
 }
 
-/* Index tuples that are known and name a box of chunks with regular steps, as exporters write x[:, a:b] = y: then it is one strided
- * copy.  first and step are in elements; one step per leading axis of the indices. */
+/* Index tuples that are known and name a box of chunks with regular steps, as exporters write x[:, a:b] = y: then it is one
+ * strided copy.  first and step are in elements; one step per leading axis of the indices. */
 typedef struct nd_box {
     int64_t first, step[LEAT_MAX_RANK];
 } nd_box;

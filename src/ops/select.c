@@ -197,13 +197,13 @@ static void copy_slice(const unique_view *v, const leat_tensor *y, int64_t group
 /* group[s] for each slice s and first[g] for each group, groups numbered by value, or by first appearance. */
 static int64_t number_groups(const unique_view *v, const int64_t *list, int64_t *group, int64_t *first, int by_value) {
     int64_t n = 0;
-    for (int64_t i = 0; i < v->slices; i++) { /* equal slices are in order of their number: the first of a run is the first seen */
+    for (int64_t i = 0; i < v->slices; i++) { /* equal slices are in order: the first of a run is the first seen */
         if (i == 0 || slice_compare(v, list[i - 1], list[i]) != 0) first[n++] = list[i];
         group[list[i]] = by_value ? n - 1 : first[n - 1];
     }
     if (by_value) return n;
     n = 0;
-    for (int64_t s = 0; s < v->slices; s++) { /* group[s] holds the first slice of its group; those before s are numbered already */
+    for (int64_t s = 0; s < v->slices; s++) { /* group[s] holds its group's first slice; those before s are numbered already */
         if (group[s] == s) first[n] = s, group[s] = n++;
         else group[s] = group[group[s]];
     }

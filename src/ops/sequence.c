@@ -1,7 +1,7 @@
 /* sequence.c - the sequence operators and the parts of Optional that need no optional type.
  *
- * The engine knows tensors only.  A sequence travels between these operators as one uint8 tensor, so that planning, control flow and
- * memory work as for any other value; a sequence cannot be an input or output of a model.  Layout, all fields int64:
+ * The engine knows tensors only.  A sequence travels between these operators as one uint8 tensor, so that planning, control flow
+ * and memory work as for any other value; a sequence cannot be an input or output of a model.  Layout, all fields int64:
  *
  *   [0, 64)    magic, number of entries, element type, 0...
  *   entry      128 bytes: element type, rank, dims[8], 0...;  then the elements, padded to a multiple of 64

@@ -1,7 +1,7 @@
 /* slice.c - Slice (opset 1: attributes; 10 and later: inputs, with steps) and the legacy Crop.
  *
- * A slice is a strided copy that starts somewhere inside: every axis gives a start, a count and a step, negative steps walk backwards.
- * Works on channels-last storage because only strides by logical axis are used.
+ * A slice is a strided copy that starts somewhere inside: every axis gives a start, a count and a step, negative steps walk
+ * backwards. Works on channels-last storage because only strides by logical axis are used.
  */
 #include "ops/move.h"
 
@@ -94,7 +94,7 @@ static int slice_run(leat_op_call *call) {
     return status ? status : copy_range(call, &r);
 }
 
-/* ---- Crop (experimental, opset 1): border [left, top, right, bottom], or left, top and scale [height, width] ---------------- */
+/* ---- Crop (experimental, opset 1): border [left, top, right, bottom], or left, top and scale [height, width] ------------ */
 
 static int crop_range(leat_op_call *call, slice_range *r) {
     const leat_tensor *x = call->in[0];

@@ -1,8 +1,8 @@
 /* topk.c - TopK: the k largest (or smallest) elements along an axis and their indices.
  *
- * Elements become order keys (order_key.h), complemented when the smallest are wanted, and go through a heap of k entries whose root
- * is the worst kept; most elements of a long row cost one comparison.  Equal values: the lower index wins and comes first.  The
- * output is always sorted, which `sorted` = 0 allows too.
+ * Elements become order keys (order_key.h), complemented when the smallest are wanted, and go through a heap of k entries whose
+ * root is the worst kept; most elements of a long row cost one comparison.  Equal values: the lower index wins and comes first.
+ * The output is always sorted, which `sorted` = 0 allows too.
  */
 #include "ops/move.h"
 

@@ -1,4 +1,5 @@
-/* transpose.c - permutations of axes: Transpose, DepthToSpace, SpaceToDepth, and the layout pass's ToNHWC, ToNCHW, ChannelShuffle.
+/* transpose.c - permutations of axes: Transpose, DepthToSpace, SpaceToDepth, and the layout pass's ToNHWC, ToNCHW,
+ * ChannelShuffle.
  *
  * Each is one strided copy: list the axes in the memory order of the output with their strides in input and output; copy_nd folds
  * them and finds the 2-D transposition inside.
@@ -150,8 +151,8 @@ static int space_to_depth_infer(leat_op_call *call) {
     return finish_block_infer(call, dims);
 }
 
-/* One block move in terms of the tensor with deep channels (`deep`) and the one with wide space (`wide`).  Strides in bytes by role:
- * channel of a group c, position inside a block bh and bw. */
+/* One block move in terms of the tensor with deep channels (`deep`) and the one with wide space (`wide`).  Strides in bytes by
+ * role: channel of a group c, position inside a block bh and bw. */
 static void block_strides(const int64_t deep[4], const int64_t wide[4], int64_t b, int64_t channels, int depth_major,
                           int64_t deep_of[3], int64_t wide_of[3]) {
     deep_of[0] = depth_major ? b * b * deep[1] : deep[1];          /* CRD: c is the slowest of (c, bh, bw); DCR: the fastest */

@@ -1,4 +1,5 @@
-/* trilu.c - Trilu (upper or lower triangle of each matrix) and ReverseSequence (each batch entry reversed up to its own length). */
+/* trilu.c - Trilu (upper or lower triangle of each matrix) and ReverseSequence (each batch entry reversed up to its own length).
+ * */
 #include "ops/move.h"
 
 #include <inttypes.h>
