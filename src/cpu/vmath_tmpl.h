@@ -101,12 +101,19 @@ static inline VF v_erf(VF x) {
 /* -inf times 0 must be a signed zero, not a NaN: the factor x is kept finite below. */
 static inline VF v_finite_below(VF x) { return V_MAX(V_SET(-3.402823466e38f), x); }
 
-/* x/2 erfc(-x / sqrt 2): the tail form keeps the small values of negative x. */
+/* x/2 erfc(-x / sqrt 2), erfc(a / sqrt 2) = e^Q(a) for all a >= 0 (2 - that on the right): the fit costs GELU 3e-8 absolute, and beyond 5.6 Q falls
+ * on, to -397 at 13, so that the tail ends in zero by itself. */
 static inline VF v_gelu(VF x) {
-    VF z = V_MUL(x, V_SET(0.70710678f)), a = V_ABS(z), one = V_SET(1.0f), tail = v_erfc_tail(a);
-    tail = V_SEL(V_LT(a, V_SET(4.0f)), tail, V_SEL(V_UNORD(a), a, V_SET(0.0f)));
-    VF far = V_SEL(V_LT(z, V_SET(0.0f)), tail, V_SUB(V_SET(2.0f), tail));
-    VF twice = V_SEL(V_LT(a, one), V_ADD(one, v_erf_centre(z)), far);
+    VF a = V_MIN(V_SET(13.0f), V_ABS(x)), q = V_SET(-1.435045525e-06f);
+    q = V_FMA(q, a, V_SET(2.096672968e-05f));
+    q = V_FMA(q, a, V_SET(-9.904157973e-05f));
+    q = V_FMA(q, a, V_SET(-0.000167453405f));
+    q = V_FMA(q, a, V_SET(0.004991316511f));
+    q = V_FMA(q, a, V_SET(-0.0364547093f));
+    q = V_FMA(q, a, V_SET(-0.3182756868f));
+    q = V_FMA(q, a, V_SET(-0.7978884638f));
+    VF e = v_exp(V_FMA(q, a, V_SET(8.177852884e-08f)));
+    VF twice = V_SEL(V_LT(x, V_SET(0.0f)), e, V_SUB(V_SET(2.0f), e));
     return V_MUL(V_MUL(V_SET(0.5f), v_finite_below(x)), twice);
 }
 
