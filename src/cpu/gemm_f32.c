@@ -18,7 +18,9 @@
 #define LEAST_MC 96      /* rows of a block */
 #define MOST_MC 208
 #define LARGE_B 262144   /* floats: beyond, panels come from L3 or memory */
+#define LEAST_TILES 4    /* below, the panels themselves stream fast enough for the hardware's prefetch */
 #define TASK_MACS 1500000.0
+#define LEAST_TASK_ROWS 10.0 /* with fewer, reading B takes the time of so many */
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -152,7 +154,8 @@ static void run_panel(const block *b, int64_t column, int nv) {
     t.bias = b->last && e->bias ? e->bias + column : NULL;
     clip_bounds(e, &t.lo, &t.hi);
     const float *next_panel = t.b + width * g->taps * g->k;
-    int64_t next_floats = g->n * g->k * g->taps > LARGE_B && column + 2 * width <= g->n ? width * b->taps * b->k : 0;
+    int ahead = g->n * g->k * g->taps > LARGE_B && column + 2 * width <= g->n && tiles >= LEAST_TILES;
+    int64_t next_floats = ahead ? width * b->taps * b->k : 0;
     for (int64_t i = 0; i < tiles; i++) {
         int64_t next = (i + 1) * b->count / tiles, m = b->m + row;
         t.rows = b->rows + (g->a ? 0 : b->tap * b->stride) + row;
@@ -249,7 +252,7 @@ static void run_cell(void *arg, int64_t index, int worker) {
 
 /* Cells of at least TASK_MACS, at most eight a thread: rows first, then columns when rows alone are too few. */
 static void split(const leat_gemm *g, int threads, grid *w) {
-    double macs = (double)g->m * (double)g->n * (double)(g->k * g->taps);
+    double rows = (double)g->m < LEAST_TASK_ROWS ? LEAST_TASK_ROWS : (double)g->m, macs = rows * (double)g->n * (double)(g->k * g->taps);
     int64_t cells = (int64_t)(macs / TASK_MACS);
     cells = threads <= 1 ? 1 : max64(1, min64(cells, threads * (int64_t)8));
     w->m_parts = max64(1, min64(cells, g->m / 24));

@@ -126,6 +126,20 @@ static void test_vectors(void **state) {
     }
 }
 
+/* Few rows by many columns are split by columns. */
+static void test_wide_rows(void **state) {
+    for (int m = 1; m <= 5; m += 2) {
+        mm s = {.m = m, .n = 600 + m, .k = 1100, .alpha = 1};
+        op_case c;
+        op_open(&c, "", "MatMul", 13);
+        add_random(&c, 2, (int64_t[]){s.m, s.k});
+        add_random(&c, 2, (int64_t[]){s.k, s.n});
+        finish(&c, 3);
+        compare(&c, &s, NULL, NULL);
+        op_close(&c);
+    }
+}
+
 static void test_gemm_op(void **state) {
     for (int t = 0; t < 150; t++) {
         mm s = {.m = kt_int(1, 20), .n = kt_int(1, 40), .k = kt_int(1, 60), .ta = kt_int(0, 1), .tb = kt_int(0, 1), .alpha = 1.5f};
@@ -188,7 +202,7 @@ static int close_pool(void **state) { return leat_tpool_unref(pool), 0; }
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batched),  cmocka_unit_test(test_vectors), cmocka_unit_test(test_gemm_op),
-        cmocka_unit_test(test_integers), cmocka_unit_test(test_refuses), cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_wide_rows), cmocka_unit_test(test_integers), cmocka_unit_test(test_refuses), cmocka_unit_test(test_empty),
     };
     return cmocka_run_group_tests(tests, open_pool, close_pool);
 }
