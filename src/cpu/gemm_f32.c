@@ -142,6 +142,12 @@ static void prefetch_part(const float *panel, int64_t floats, int64_t i, int64_t
     for (int64_t at = i * floats / n; at < (i + 1) * floats / n; at += 16) __builtin_prefetch(panel + at, 0, 2);
 }
 
+/* A residual that is C itself would be overwritten by the first of several passes over the depth: the sums start from it instead. */
+static int starts_from_c(const leat_gemm *g) {
+    const leat_epilogue *e = &g->epilogue;
+    return e->residual == g->c && e->ldr == g->ldc && !e->after;
+}
+
 static void run_panel(const block *b, int64_t column, int nv) {
     const leat_gemm *g = b->g;
     const leat_epilogue *e = &g->epilogue;
@@ -160,7 +166,7 @@ static void run_panel(const block *b, int64_t column, int nv) {
         int64_t next = (i + 1) * b->count / tiles, m = b->m + row;
         t.rows = b->rows + (g->a ? 0 : b->tap * b->stride) + row;
         t.c = g->c + m * g->ldc + column;
-        const float *residual = e->residual ? e->residual + m * e->ldr + column : NULL;
+        const float *residual = e->residual && !starts_from_c(g) ? e->residual + m * e->ldr + column : NULL;
         t.before = b->last && !e->after ? residual : NULL;
         t.after = b->last && e->after && !needs_pass(e) ? residual : NULL;
         leat__gemm_f32.tile[nv][next - row](&t);
@@ -192,7 +198,7 @@ static void run_depths(block *b) {
             b->taps = min64(dt, g->taps - tap);
             b->k0 = k0;
             b->k = min64(dk, g->k - k0);
-            b->first = tap == 0 && k0 == 0;
+            b->first = tap == 0 && k0 == 0 && !starts_from_c(g);
             b->last = tap + dt >= g->taps && k0 + dk >= g->k;
             run_panels(b);
         }

@@ -6,7 +6,7 @@
  *        callback writes (implicit im2col: a tap is a kernel position, a run the channels of one NHWC pixel, or a zero row).
  * B      [taps * K, N] packed by leat__f32_gemm_pack() for the level in use: panels of `vec` times 1, 2 or 3 columns, each
  *        panel [taps * K][columns], zero-padded in the last vector.
- * C      [M, N] row-major, stride ldc.  residual [M, N], stride ldr, may be C itself.  C may not alias A or B.
+ * C      [M, N] row-major, stride ldc.  residual [M, N], stride ldr, may be C itself unless `after`.  C may not alias A or B.
  * Never writes outside C; reads nothing outside the operands but the packing's own padding.
  * Tolerance against _ref: 2e-6 * sqrt(taps * K) * max|A| * max|B| for random data, taps * K in place of the root at worst.
  * NaN and Inf propagate.  The result of a row depends neither on the other rows nor on the number of threads, but M = 1 sums in

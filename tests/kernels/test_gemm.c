@@ -108,10 +108,30 @@ static void run_level(problem *p, leat_isa level) {
     free(scratch);
 }
 
+/* The residual lies in C itself; a deep product passes over C several times. */
+static void run_in_place(const problem *p, leat_isa level) {
+    problem q = *p;
+    for (int64_t m = 0; m < q.g.m; m++)
+        for (int64_t n = 0; n < q.ldc; n++) q.c[m * q.ldc + n] = n < q.g.n ? p->residual[m * p->g.epilogue.ldr + n] : CANARY;
+    float *packed = aligned_alloc(64, (leat__f32_gemm_packed_bytes(q.depth, q.g.n) + 127) & ~(size_t)63);
+    q.g.epilogue.residual = q.c;
+    q.g.epilogue.ldr = q.ldc;
+    leat__f32_gemm_pack(q.b, q.g.taps, q.g.k, q.g.n, q.g.k * q.g.n, q.g.n, 1, packed);
+    q.g.b = packed;
+    void *scratch = malloc(leat__f32_gemm_scratch(&q.g));
+    leat__f32_gemm_part(&q.g, 0, q.g.m, 0, q.g.n, scratch);
+    check_result(&q, level);
+    free(packed);
+    free(scratch);
+}
+
 static void check_all_levels(int64_t m, int64_t n, int64_t k, int64_t taps) {
     problem p;
     setup(&p, m, n, k, taps);
-    KT_EACH_LEVEL(level) run_level(&p, level);
+    KT_EACH_LEVEL(level) {
+        run_level(&p, level);
+        if (p.residual && !p.g.epilogue.after) run_in_place(&p, level);
+    }
     teardown(&p);
 }
 
@@ -125,6 +145,7 @@ static void test_every_tile(void **state) {
 }
 
 static void test_blocking(void **state) {
+    for (int i = 0; i < 6; i++) check_all_levels(13, 33, 1024, 1); /* some with a residual */
     check_all_levels(200, 33, 1024, 1);
     check_all_levels(101, 70, 1536, 1);
     check_all_levels(7, 48, 300, 9);
