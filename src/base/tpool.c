@@ -32,7 +32,7 @@
 #include "base/mem.h"
 
 #define SLOTS 16
-#define SPIN_NS 50000      /* how long a worker looks for work before it parks */
+#define SPIN_NS 200000     /* how long a worker looks for work before it parks */
 #define WAIT_SPIN_NS 20000 /* how long a caller spins for its last helpers before it sleeps */
 #define CLOCK_EVERY 32     /* pauses between two looks at the clock */
 
@@ -60,6 +60,8 @@ struct leat_tpool {
     alignas(64) _Atomic int32_t spare;
     _Atomic int32_t refs;
     int             threads, started;
+    _Atomic int     caller_cpu; /* that workers are kept off, -1 = none yet */
+    cpu_set_t       allowed; /* CPUs that the process might use when the pool was made */
     pthread_t       ids[LEAT_MAX_THREADS];
 };
 
@@ -169,6 +171,17 @@ static void *worker_main(void *arg) {
     return NULL;
 }
 
+/* A kernel that finds a small machine half busy may wake a worker on the very CPU of its caller although another is idle, and leave the
+ * two to take turns for milliseconds.  So parked workers are kept off the CPU of whoever wakes them: a system call a worker, and
+ * only when that CPU is another than the last time. */
+static void keep_off(leat_tpool *pool, int cpu) {
+    cpu_set_t others = pool->allowed;
+    if (cpu < 0 || cpu >= CPU_SETSIZE || atomic_exchange_explicit(&pool->caller_cpu, cpu, memory_order_relaxed) == cpu) return;
+    CPU_CLR((size_t)cpu, &others);
+    if (CPU_COUNT(&others) == 0) return;
+    for (int i = 0; i < pool->started; i++) pthread_setaffinity_np(pool->ids[i], sizeof others, &others);
+}
+
 static void wake_workers(leat_tpool *pool, int n) {
     atomic_fetch_add(&pool->epoch, 1);
     futex_wake(&pool->epoch, n);
@@ -204,8 +217,10 @@ int leat_tpool_new(int threads, leat_tpool **pool) {
     leat_tpool *made = leat__calloc(1, sizeof *made, LEAT_MEMORY_OTHER);
     if (!made) return LEAT_ENOMEM;
     made->threads = threads;
+    if (sched_getaffinity(0, sizeof made->allowed, &made->allowed) != 0) CPU_ZERO(&made->allowed);
     atomic_init(&made->spare, threads);
     atomic_init(&made->refs, 1);
+    atomic_init(&made->caller_cpu, -1);
     while (made->started < threads - 1) {
         if (start_worker(made)) continue;
         destroy(made);
@@ -265,7 +280,10 @@ static void run_shared(leat_tpool *pool, slot *s, int helpers, int64_t n, leat_t
     atomic_store_explicit(&s->state, CLAIMED | OPEN | (uint32_t)helpers * PLACE, memory_order_release);
     atomic_fetch_or(&pool->open_slots, 1u << (s - pool->slots));
     int sleepers = atomic_load(&pool->sleepers);
-    if (sleepers > 0) wake_workers(pool, helpers < sleepers ? helpers : sleepers);
+    if (sleepers > 0) {
+        keep_off(pool, sched_getcpu());
+        wake_workers(pool, helpers < sleepers ? helpers : sleepers);
+    }
     work(pool, s, 0);
     wait_for_helpers(s);
     atomic_store_explicit(&s->state, 0, memory_order_release);

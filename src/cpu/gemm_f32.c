@@ -19,7 +19,7 @@
 #define MOST_MC 208
 #define LARGE_B 262144   /* floats: beyond, panels come from L3 or memory */
 #define LEAST_TILES 4    /* below, the panels themselves stream fast enough for the hardware's prefetch */
-#define TASK_MACS 1500000.0
+#define TASK_MACS 500000.0
 #define LEAST_TASK_ROWS 10.0 /* with fewer, reading B takes the time of so many */
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
