@@ -256,14 +256,25 @@ static void run_cell(void *arg, int64_t index, int worker) {
     leat__f32_gemm_part(w->g, i * m / w->m_parts, (i + 1) * m / w->m_parts, n0, n1, w->scratch + (size_t)worker * w->scratch_bytes);
 }
 
-/* Cells of at least TASK_MACS, at most eight a thread: rows first, then columns when rows alone are too few. */
+/* Parts of one side: as many as wanted and possible, in multiples of the threads so that none waits for another's last part. */
+static int64_t parts_of(int64_t wanted, int64_t most, int threads) {
+    int64_t parts = max64(1, min64(wanted, most));
+    return parts > threads ? parts / threads * threads : parts;
+}
+
+/* Cells of at least TASK_MACS, at most eight a thread.  A cut through the rows makes every cell read all of B, one through the columns
+ * all of A: the side of the smaller operand is left whole, unless that gives too few cells. */
 static void split(const leat_gemm *g, int threads, grid *w) {
     double rows = (double)g->m < LEAST_TASK_ROWS ? LEAST_TASK_ROWS : (double)g->m, macs = rows * (double)g->n * (double)(g->k * g->taps);
-    int64_t cells = (int64_t)(macs / TASK_MACS);
+    int64_t cells = (int64_t)(macs / TASK_MACS), most_m = g->m / 24, most_n = g->n / (4 * leat__gemm_f32.vec);
     cells = threads <= 1 ? 1 : max64(1, min64(cells, threads * (int64_t)8));
-    w->m_parts = max64(1, min64(cells, g->m / 24));
-    w->n_parts = max64(1, min64(ceil_div(cells, w->m_parts), g->n / (4 * leat__gemm_f32.vec)));
-    if (w->m_parts >= 2 * threads) w->n_parts = 1;
+    if (g->n > 2 * g->m) {
+        w->n_parts = parts_of(cells, most_n, threads);
+        w->m_parts = w->n_parts >= 2 * threads ? 1 : parts_of(ceil_div(cells, w->n_parts), most_m, threads);
+    } else {
+        w->m_parts = parts_of(cells, most_m, threads);
+        w->n_parts = w->m_parts >= 2 * threads ? 1 : parts_of(ceil_div(cells, w->m_parts), most_n, threads);
+    }
 }
 
 void leat__f32_gemm_parallel(const leat_gemm *g, leat_tpool *pool, int threads, size_t worker_bytes, void *scratch) {
