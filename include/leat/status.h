@@ -28,7 +28,8 @@ extern "C" {
     X(EAGAIN, -10, "not ready, try again")                               \
     X(ESTATE, -11, "call not allowed in this state")                     \
     X(EINTERNAL, -12, "internal error")                                  \
-    X(EDYNAMIC, -13, "shape depends on run-time data")
+    X(EDYNAMIC, -13, "shape depends on run-time data")                   \
+    X(EEND, -14, "end of the stream")
 
 typedef enum leat_status {
 #define LEAT_STATUS_ENUM(code, number, text) LEAT_##code = number,
