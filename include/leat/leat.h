@@ -5,6 +5,7 @@
 #include "leat/common.h"
 #include "leat/media.h"
 #include "leat/model.h"
+#include "leat/pipeline.h"
 #include "leat/status.h"
 #include "leat/tensor.h"
 #include "leat/tensor_io.h"
