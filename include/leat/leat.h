@@ -2,6 +2,7 @@
 #ifndef LEAT_LEAT_H
 #define LEAT_LEAT_H
 
+#include "leat/circlefit.h"
 #include "leat/common.h"
 #include "leat/media.h"
 #include "leat/model.h"
