@@ -1,12 +1,16 @@
-/* media.h - images from and to files, and the fused step from an image to a network's input.
+/* media.h - images from and to files, and the fused step from an image or frame to a network's input.
  *
- * An image is 8-bit RGB, rows of `stride` bytes.  leat_preprocess_run() resizes, crops or pads, reorders and normalises in one pass
- * over the source, without an intermediate image.
+ * An image is 8-bit RGB, rows of `stride` bytes; a frame (video.h) has one of several pixel formats.  leat_preprocess_run() and
+ * leat_preprocess_frame() crop, resize, pad, convert colours, normalise and reorder in one pass over the source, without an
+ * intermediate image.
  */
 #ifndef LEAT_MEDIA_H
 #define LEAT_MEDIA_H
 
+#include "leat/common.h"
 #include "leat/tensor.h"
+
+struct leat_frame; /* video.h */
 
 #ifdef __cplusplus
 extern "C" {
@@ -54,16 +58,25 @@ typedef enum leat_fit {
     LEAT_FIT_LETTERBOX_TOP_LEFT = 3 /* the same, at the top left */
 } leat_fit;
 
-/* From an image to a tensor.  Output channel c of a pixel p (0..255, after resizing) is (p * scale - mean[c]) / std[c], where mean and
- * std stand in the order of the output's channels.  Resizing is linear with half-pixel centres and clamped borders; where it shrinks,
- * antialias = 1 widens the triangle over all source pixels (as Pillow's BILINEAR and torchvision's antialias=True), antialias = 0 looks
- * at the nearest two in each direction (as OpenCV's INTER_LINEAR).  The result is not rounded to 8 bits in between. */
+/* What shrinking looks at. */
+typedef enum leat_antialias {
+    LEAT_ANTIALIAS_NONE = 0,     /* the nearest two pixels in each direction, as OpenCV's INTER_LINEAR */
+    LEAT_ANTIALIAS_TRIANGLE = 1, /* all pixels, under a triangle widened by the scale, as Pillow's BILINEAR and torchvision's antialias=True */
+    LEAT_ANTIALIAS_AREA = 2      /* all pixels, by the area they cover, as OpenCV's INTER_AREA */
+} leat_antialias;
+
+/* From an image or frame to a tensor.  Output channel c of a pixel p (0..255, after resizing) is (p * scale - mean[c]) / std[c], where mean
+ * and std stand in the order of the output's channels.  Resizing is linear with half-pixel centres: output pixel x looks at source position
+ * (x + 0.5) * crop / resized - 0.5 + first, clamped to the source (not to crop_rect).  Chroma of 4:2:2 belongs to both pixels of its pair,
+ * that of 4:2:0 is sampled at half the luma's position.  YUV is resized first, then converted (BT.601 or BT.709, limited or full range, as
+ * the frame says), then clamped to 0..255; alpha is ignored.  Nothing is rounded to 8 bits in between. */
 typedef struct leat_preprocess {
     size_t     size;          /* sizeof(leat_preprocess), set by _default() */
     int32_t    width, height; /* of the output, pixels */
     leat_fit   fit;
     float      crop_ratio;    /* LEAT_FIT_CROP: 256/224 for the usual 224 from 256 */
-    int32_t    antialias;     /* 1 = average when shrinking */
+    leat_antialias antialias; /* when shrinking; enlarging is the same with all */
+    int32_t    crop_rect[4];  /* x, y, width, height of the part of the source that is used, pixels; all 0 = the whole */
     uint8_t    pad[3];        /* LEAT_FIT_LETTERBOX: RGB */
     int32_t    channels;      /* 3, or 1 = luma (0.299 R + 0.587 G + 0.114 B) */
     int32_t    bgr;           /* 1 = blue first */
@@ -73,22 +86,27 @@ typedef struct leat_preprocess {
 } leat_preprocess;
 
 /* Fills *options: 224 x 224, crop 256/224, RGB, NCHW, float32, scale 1/255, ImageNet mean and std,
- * antialias 1.  RT-safe. */
+ * LEAT_ANTIALIAS_TRIANGLE; for video LEAT_ANTIALIAS_NONE is usual.  RT-safe. */
 void leat_preprocess_default(leat_preprocess *options);
 
-/* Where the source lands in the output: output = source * scale + offset, in pixels, for undoing it on boxes. */
+/* Where the source lands in the output: output = source * scale + offset, in pixels of the whole source (crop_rect is in the offset), for
+ * undoing it on boxes. */
 typedef struct leat_placement {
     float   scale_x, scale_y, offset_x, offset_y;
-    int32_t resized_width, resized_height; /* of the whole resized source */
+    int32_t resized_width, resized_height; /* of the resized crop_rect */
 } leat_placement;
-/* Computes the placement of a width x height source.  LEAT_EINVAL.  Any thread, RT-safe. */
+/* Computes the placement of a width x height source.  LEAT_EINVAL, also when crop_rect leaves it.  Any thread, RT-safe. */
 int leat_preprocess_place(const leat_preprocess *options, int width, int height, leat_placement *placement);
 
-/* Bytes of scratch that leat_preprocess_run() needs: it depends on the options only; 0 when they are invalid.  RT-safe. */
+/* Bytes of scratch that one thread needs, a multiple of 64: it depends on the options only; 0 when they are invalid.  RT-safe. */
 size_t leat_preprocess_scratch_bytes(const leat_preprocess *options);
 /* Converts `image` into `out` [channels * height * width elements of dtype], using scratch [leat_preprocess_scratch_bytes(), 64-byte
- * aligned].  LEAT_EINVAL when options or image are invalid.  Any thread, RT-safe. */
+ * aligned].  LEAT_EINVAL when options or image are invalid, or crop_rect leaves the image.  Any thread, RT-safe. */
 int leat_preprocess_run(const leat_preprocess *options, const leat_image *image, void *out, void *scratch);
+/* The same for a frame of any format, in bands of rows over `pool` (borrowed; NULL = by the caller alone), using scratch
+ * [leat_preprocess_scratch_bytes() * leat_tpool_threads(pool)].  The result does not depend on the number of threads, nor on the ISA level.
+ * LEAT_EINVAL.  Any thread, RT-safe. */
+int leat_preprocess_frame(const leat_preprocess *options, const struct leat_frame *frame, leat_tpool *pool, void *out, void *scratch);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -39,9 +39,8 @@ static void test_affine_and_conversions(void **state) {
         for (int i = 0; i < n; i++) a[i] = uniform(1, i) * 400 - 70, b[i] = uniform(2, i) * 255;
         if (n > 3) a[0] = NAN, a[1] = INFINITY, a[2] = -INFINITY, a[3] = 0.5f;
         memset(got, CANARY, sizeof got), memset(half_got, CANARY, sizeof half_got), memset(byte_got, CANARY, sizeof byte_got);
-        memcpy(want, a, (size_t)n * 4), memcpy(got, a, (size_t)n * 4);
-        ref.affine(want, 0.0171f, -2.1f, n);
-        best.affine(got, 0.0171f, -2.1f, n);
+        ref.affine(a, 0.0171f, -2.1f, want, n);
+        best.affine(a, 0.0171f, -2.1f, got, n);
         for (int i = 0; i < n; i++) assert_true(want[i] == got[i] || (isnan(want[i]) && isnan(got[i])));
         ref.to_f16(b, half_want, n), best.to_f16(b, half_got, n);
         ref.to_u8(a, byte_want, n), best.to_u8(a, byte_got, n);
@@ -53,6 +52,24 @@ static void test_affine_and_conversions(void **state) {
     }
 }
 
+static void check_columns(const leat_preproc_table *ref, const leat_preproc_table *best, const float *cells, int cell, int n) {
+    int32_t first[MOST], taps[MOST];
+    float   w[MOST * 5], want[3][MOST], got[3][MOST + 2], *wants[3], *gots[3];
+    for (int i = 0; i < MOST * 5; i++) w[i] = uniform(6, i) - 0.25f;
+    memset(got, CANARY, sizeof got);
+    for (int x = 0; x < n; x++) {
+        first[x] = (int32_t)(uniform(7, x) * (float)n), taps[x] = 1 + x % 4;
+        if (first[x] + taps[x] > n) first[x] = 0, taps[x] = 1;
+    }
+    for (int c = 0; c < 3; c++) wants[c] = want[c], gots[c] = got[c];
+    ref->columns(cells, cell, first, taps, w, wants, n), best->columns(cells, cell, first, taps, w, gots, n);
+    for (int c = 0; c < 3; c++) {
+        int used = c < cell ? n : 0;
+        assert_memory_equal(want[c], got[c], (size_t)used * 4);
+        check_canary(got[c], (size_t)used * 4, sizeof got[c]);
+    }
+}
+
 static void test_weighted_rows_and_columns(void **state) {
     (void)state;
     leat_preproc_table ref, best;
@@ -60,31 +77,20 @@ static void test_weighted_rows_and_columns(void **state) {
     ref = leat__preproc;
     leat__cpu_select(leat__cpu_detect());
     best = leat__preproc;
-    for (int n = 0; n <= MOST; n++) {
-        int      k = 1 + n % 5, offset = 0;
-        int32_t  first[MOST], taps[MOST];
-        float    w[MOST * 5], row_want[MOST * 3 + 8], row_got[MOST * 3 + 8], want[3][MOST], got[3][MOST + 2], *wants[3], *gots[3];
-        uint8_t *bytes = leat__alloc((size_t)(k * 3 * n), LEAT_MEMORY_OTHER);
-        for (int i = 0; i < k * 3 * n; i++) bytes[i] = (uint8_t)(uniform(5, i) * 256);
-        for (int i = 0; i < MOST * 5; i++) w[i] = uniform(6, i) - 0.25f;
-        memset(row_got, CANARY, sizeof row_got), memset(row_want, 0, sizeof row_want), memset(got, CANARY, sizeof got);
-        ref.rows(bytes, 3 * n, w, k, row_want, 3 * n), best.rows(bytes, 3 * n, w, k, row_got, 3 * n);
-        assert_memory_equal(row_want, row_got, (size_t)(3 * n) * 4);
-        check_canary(row_got, (size_t)(3 * n) * 4, sizeof row_got);
-        for (int x = 0; x < n; x++) {
-            first[x] = (int32_t)(uniform(7, x) * (float)n), taps[x] = 1 + x % 4;
-            if (first[x] + taps[x] > n) first[x] = 0, taps[x] = 1;
-            offset += taps[x];
+    for (int n = 0; n <= MOST; n++)
+        for (int cell = 1; cell <= 4; cell++) {
+            int      k = 1 + n % 5, bytes = cell * n;
+            float    w[5], want[MOST * 4 + 8], got[MOST * 4 + 8];
+            uint8_t *rows = leat__alloc((size_t)(k * bytes), LEAT_MEMORY_OTHER);
+            for (int i = 0; i < k * bytes; i++) rows[i] = (uint8_t)(uniform(5, i) * 256);
+            for (int i = 0; i < 5; i++) w[i] = uniform(8, i) - 0.25f;
+            memset(got, CANARY, sizeof got), memset(want, 0, sizeof want);
+            ref.rows(rows, bytes, w, k, want, bytes), best.rows(rows, bytes, w, k, got, bytes);
+            assert_memory_equal(want, got, (size_t)bytes * 4);
+            check_canary(got, (size_t)bytes * 4, sizeof got);
+            check_columns(&ref, &best, want, cell, n);
+            leat__free(rows);
         }
-        for (int c = 0; c < 3; c++) wants[c] = want[c], gots[c] = got[c];
-        ref.columns(row_want, first, taps, w, wants, n), best.columns(row_want, first, taps, w, gots, n);
-        for (int c = 0; c < 3; c++) {
-            assert_memory_equal(want[c], got[c], (size_t)n * 4);
-            check_canary(got[c], (size_t)n * 4, sizeof got[c]);
-        }
-        assert_true(offset <= MOST * 5);
-        leat__free(bytes);
-    }
 }
 
 static double luma(const double rgb[3]) { return 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]; }
