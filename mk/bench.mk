@@ -1,7 +1,8 @@
 # Benchmarks: each is a program whose result is a ratio.
-bench: $(BUILD)/bench/bench_kernels   ## kernels as a share of the FMA peak, one thread and all
+bench: $(BUILD)/bench/bench_kernels $(BUILD)/bench/bench_media   ## kernels as a share of the FMA peak, one thread and all; work around a model
 	$< 1
 	$< $$(nproc)
+	$(BUILD)/bench/bench_media
 
 # PEERS_ARGS: --only TEXT, --quick, --no-rss, --no-ncnn.
 bench-peers: $(BUILD)/libleat.so   ## whole networks against ONNX Runtime and ncnn, interleaved
