@@ -15,7 +15,11 @@ typedef struct leat_circle_planes {
 struct leat_circle_target {
     int64_t            refs; /* atomic */
     leat_circle_planes reference, canvas;
-    uint64_t           sse;  /* of the bare canvas */
+    uint64_t           sse;    /* of the bare canvas */
+    uint64_t           squares; /* sum of reference^2 over pixels and channels */
+    int32_t           *sums;   /* [height, width + 1, 4] of the reference left of x: R, G, B and pixels; NULL = too large an image */
+    uint8_t            ground[3]; /* the canvas's one colour */
+    int                is_flat;   /* it has one */
 };
 
 /* Allocates planes with rows padded to 64 bytes.  LEAT_ENOMEM. */

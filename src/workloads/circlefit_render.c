@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "cpu/cpu.h"
 
 _Static_assert(sizeof(leat_circle) == CIRCLE_FIELDS * sizeof(double), "a circle is its parameters and nothing else");
 
@@ -72,7 +73,7 @@ void leat__circle_planes_copy(const leat_circle_planes *from, const leat_circle_
 uint64_t leat__circle_planes_sse(const leat_circle_planes *a, const leat_circle_planes *b) {
     uint64_t sum = 0;
     for (int c = 0; c < 3; c++)
-        for (int y = 0; y < a->height; y++) sum += leat_u8_sse_ref(a->plane[c] + y * a->stride, b->plane[c] + y * b->stride, a->width);
+        for (int y = 0; y < a->height; y++) sum += leat__circle.sse(a->plane[c] + y * a->stride, b->plane[c] + y * b->stride, a->width);
     return sum;
 }
 
@@ -82,12 +83,12 @@ uint64_t leat__circle_planes_paint(const leat_circle_planes *p, const leat_circl
     int             y0, y1, x0, x1;
     for (int64_t i = 0; i < count; i++) {
         if (circles[i].opacity == 0) continue;
-        leat_circle_map_ref(&circles[i].x, &map);
+        leat__circle.map(&circles[i].x, &map);
         leat__circle_rows(&circles[i].x, p->height, &y0, &y1);
         for (int y = y0; y < y1; y++) {
-            leat_circle_span_ref(&circles[i].x, p->width, y, &x0, &x1);
+            leat__circle_span(&circles[i].x, p->width, y, &x0, &x1);
             writes += (uint64_t)(x1 - x0);
-            for (int c = 0; c < 3; c++) leat_u8_lookup_ref(map.table[c], p->plane[c] + y * p->stride + x0, x1 - x0);
+            for (int c = 0; c < 3; c++) leat__circle.lookup(map.table[c], p->plane[c] + y * p->stride + x0, x1 - x0);
         }
     }
     return writes;
@@ -103,6 +104,7 @@ struct leat_circle_renderer {
 
 int leat_circle_renderer_open(int64_t max_circles, int max_width, leat_tpool *pool, leat_circle_renderer **renderer) {
     if (!renderer) return LEAT_EINVAL;
+    leat__cpu_init();
     *renderer = NULL;
     if (max_circles < 0 || max_width < 1) return LEAT_EINVAL;
     if (max_circles > LEAT_CIRCLES_MAX) return LEAT_ELIMIT;
