@@ -101,7 +101,7 @@ void leat__f32_gemm_transpose(const float *from, int64_t rows, int64_t columns, 
 /* A pass over a block: rows [m, m + rows), taps [tap, tap + taps), floats [k0, k0 + k) of each. */
 typedef struct block {
     const leat_gemm *g;
-    const float    **rows; /* [g->taps][stride] */
+    const float    **rows; /* [g->taps][stride] where A is indirect */
     int64_t          stride;
     int64_t          m, count;
     int64_t          tap, taps, k0, k;
@@ -125,53 +125,62 @@ static int64_t block_rows(const leat_gemm *g) {
 }
 
 size_t leat__f32_gemm_scratch(const leat_gemm *g) {
-    return align64((size_t)(block_rows(g) * (g->a ? 1 : g->taps)) * sizeof(float *)) + 64;
+    return align64((size_t)(g->a ? 0 : block_rows(g) * g->taps) * sizeof(float *)) + 64;
 }
 
-static void clip_bounds(const leat_epilogue *e, float *lo, float *hi) {
-    *lo = e->act == LEAT_ACT_RELU ? 0.0f : e->act == LEAT_ACT_CLIP ? e->params.lo : -INFINITY;
-    *hi = e->act == LEAT_ACT_CLIP ? e->params.hi : INFINITY;
-}
-
-static int needs_pass(const leat_epilogue *e) {
-    return e->act != LEAT_ACT_NONE && e->act != LEAT_ACT_RELU && e->act != LEAT_ACT_CLIP;
-}
+static int clips(const leat_epilogue *e) { return e->act == LEAT_ACT_RELU || e->act == LEAT_ACT_CLIP; }
+static int needs_pass(const leat_epilogue *e) { return e->act != LEAT_ACT_NONE && !clips(e); }
 
 /* Asks for cache lines [i / n, (i + 1) / n) of a panel's pass that runs next. */
 static void prefetch_part(const float *panel, int64_t floats, int64_t i, int64_t n) {
     for (int64_t at = i * floats / n; at < (i + 1) * floats / n; at += 16) __builtin_prefetch(panel + at, 0, 2);
 }
 
-/* A residual that is C itself would be overwritten by the first of several passes over the depth: the sums start from it instead. */
-static int starts_from_c(const leat_gemm *g) {
+/* The tile of a panel but for its rows.  The first pass over the depth starts from bias and residual, which may be C itself, the others
+ * from C; the last one clips. */
+static leat_gemm_tile panel_tile(const block *b, int64_t column, int width) {
+    const leat_gemm *g = b->g;
     const leat_epilogue *e = &g->epilogue;
-    return e->residual == g->c && e->ldr == g->ldc && !e->after;
+    leat_gemm_tile t = {.lda = g->lda, .tap_step = g->tap_step, .row_stride = b->stride, .k0 = b->k0, .taps = b->taps, .k = b->k,
+                        .ldc = g->ldc, .n = (int)min64(width, g->n - column), .ldadd = b->first ? e->ldr : g->ldc, .ldafter = e->ldr};
+    t.b = g->b + column * g->taps * g->k + (b->tap * g->k + b->k0) * width;
+    t.bias = b->first && e->bias ? e->bias + column : NULL;
+    t.clips = b->last && clips(e);
+    t.lo = e->act == LEAT_ACT_RELU ? 0.0f : e->params.lo;
+    t.hi = e->act == LEAT_ACT_RELU ? INFINITY : e->params.hi;
+    return t;
+}
+
+/* `tiles` tiles of mr rows from row `row` of the block. */
+static void run_tiles(const block *b, leat_gemm_tile *t, int64_t column, int nv, int64_t row, int64_t tiles, int64_t mr) {
+    const leat_gemm *g = b->g;
+    const leat_epilogue *e = &g->epilogue;
+    int64_t m = b->m + row, vec = leat__gemm_f32.vec;
+    const float *residual = e->residual ? e->residual + m * e->ldr + column : NULL;
+    t->tiles = tiles;
+    if (g->a) t->a = g->a + m * g->lda + b->tap * g->tap_step + b->k0;
+    else t->rows = b->rows + b->tap * b->stride + row;
+    t->c = g->c + m * g->ldc + column;
+    t->add = !b->first ? t->c : !e->after ? residual : NULL;
+    t->after = b->last && e->after && !needs_pass(e) ? residual : NULL;
+    leat__gemm_f32.tile[nv][mr][g->a != NULL][t->n <= nv * vec - vec / 2](t);
 }
 
 static void run_panel(const block *b, int64_t column, int nv) {
     const leat_gemm *g = b->g;
-    const leat_epilogue *e = &g->epilogue;
     int width = nv * leat__gemm_f32.vec;
-    int64_t tiles = ceil_div(b->count, leat__gemm_f32.mr[nv]), row = 0;
-    leat_gemm_tile t = {.row_stride = g->a ? 0 : b->stride, .taps = b->taps, .tap_step = g->tap_step, .k0 = b->k0, .k = b->k, .ldc = g->ldc,
-                        .ldr = e->ldr, .n = (int)min64(width, g->n - column), .first = b->first, .last = b->last};
-    if (g->a) t.k0 += b->tap * g->tap_step;
-    t.b = g->b + column * g->taps * g->k + (b->tap * g->k + b->k0) * width;
-    t.bias = b->last && e->bias ? e->bias + column : NULL;
-    clip_bounds(e, &t.lo, &t.hi);
+    int64_t tiles = ceil_div(b->count, leat__gemm_f32.mr[nv]), mr = b->count / tiles, taller = b->count % tiles;
+    leat_gemm_tile t = panel_tile(b, column, width);
     const float *next_panel = t.b + width * g->taps * g->k;
     int ahead = g->n * g->k * g->taps > LARGE_B && column + 2 * width <= g->n && tiles >= LEAST_TILES;
-    int64_t next_floats = ahead ? width * b->taps * b->k : 0;
+    if (!ahead) {
+        if (taller) run_tiles(b, &t, column, nv, 0, taller, mr + 1);
+        run_tiles(b, &t, column, nv, taller * (mr + 1), tiles - taller, mr);
+        return;
+    }
     for (int64_t i = 0; i < tiles; i++) {
-        int64_t next = (i + 1) * b->count / tiles, m = b->m + row;
-        t.rows = b->rows + (g->a ? 0 : b->tap * b->stride) + row;
-        t.c = g->c + m * g->ldc + column;
-        const float *residual = e->residual && !starts_from_c(g) ? e->residual + m * e->ldr + column : NULL;
-        t.before = b->last && !e->after ? residual : NULL;
-        t.after = b->last && e->after && !needs_pass(e) ? residual : NULL;
-        leat__gemm_f32.tile[nv][next - row](&t);
-        prefetch_part(next_panel, next_floats, i, tiles);
-        row = next;
+        run_tiles(b, &t, column, nv, i * mr + min64(i, taller), 1, mr + (i < taller));
+        prefetch_part(next_panel, width * b->taps * b->k, i, tiles);
     }
 }
 
@@ -185,10 +194,6 @@ static void run_panels(const block *b) {
     }
 }
 
-static void plain_rows(const float *a, int64_t lda, int64_t count, const float **rows) {
-    for (int64_t i = 0; i < count; i++) rows[i] = a + i * lda;
-}
-
 static void run_depths(block *b) {
     const leat_gemm *g = b->g;
     int64_t dk = depth_step(g), dt = tap_step(g);
@@ -198,7 +203,7 @@ static void run_depths(block *b) {
             b->taps = min64(dt, g->taps - tap);
             b->k0 = k0;
             b->k = min64(dk, g->k - k0);
-            b->first = tap == 0 && k0 == 0 && !starts_from_c(g);
+            b->first = tap == 0 && k0 == 0;
             b->last = tap + dt >= g->taps && k0 + dk >= g->k;
             run_panels(b);
         }
@@ -227,7 +232,6 @@ void leat__f32_gemm_part(const leat_gemm *g, int64_t m0, int64_t m1, int64_t n0,
         b.m = m0 + i * (m1 - m0) / blocks;
         b.count = m0 + (i + 1) * (m1 - m0) / blocks - b.m;
         if (!g->a) g->rows(g->rows_arg, b.m, (int)b.count, b.rows, stride);
-        else plain_rows(g->a + b.m * g->lda, g->lda, b.count, b.rows);
         run_depths(&b);
         if (needs_pass(&g->epilogue)) activate(&b);
     }

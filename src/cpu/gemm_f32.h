@@ -34,22 +34,25 @@ typedef struct leat_epilogue {
     leat_act_params params;
 } leat_epilogue;
 
-/* One register tile: mr rows by one panel, over part of the depth. */
+/* `tiles` register tiles, one below the other, each mr rows by one panel, over part of the depth. */
 typedef struct leat_gemm_tile {
-    const float *const *rows; /* [taps][row_stride], the first mr of each; row_stride 0: one set of rows for all taps */
-    int64_t             row_stride, taps;
-    int64_t             tap_step; /* floats from a tap's run to the next tap's where row_stride is 0 */
-    int64_t             k0, k; /* each run from k0, k floats */
-    const float        *b;     /* [taps * k][panel columns] */
+    int64_t             tiles;
+    const float        *a;        /* the strided kind: row i of tap t at a + i * lda + t * tap_step */
+    int64_t             lda, tap_step;
+    const float *const *rows;     /* the other: [taps][row_stride] addresses, each run from k0 */
+    int64_t             row_stride, k0;
+    int64_t             taps, k;  /* floats of a run */
+    const float        *b;        /* [taps * k][panel columns] */
     float              *c;
     int64_t             ldc;
-    int                 n;     /* columns to store, 1..panel columns */
-    int                 first; /* 1: start from zero, 0: from C */
-    int                 last;  /* 1: add bias and residual, clip */
-    const float        *bias;           /* these three NULL unless last */
-    const float        *before, *after; /* residual added before or after the clip, stride ldr */
-    int64_t             ldr;
+    int                 n;        /* columns to store, 1..panel columns */
+    int                 clips;    /* 1: to [lo, hi] */
     float               lo, hi;
+    const float        *bias;     /* [n], what the sums start from; NULL: zero */
+    const float        *add;      /* [rows][ldadd], added before the clip, may be c; or NULL */
+    int64_t             ldadd;
+    const float        *after;    /* [rows][ldafter], added to the clipped value; or NULL */
+    int64_t             ldafter;
 } leat_gemm_tile;
 
 typedef void (*leat_gemm_tile_fn)(const leat_gemm_tile *t);
@@ -58,7 +61,8 @@ typedef struct leat_gemm_f32_table {
     const char       *isa;
     int               vec;                       /* floats per vector */
     int               mr[LEAT_GEMM_MAX_NV + 1];  /* tallest tile of a panel of 1, 2, 3 vectors */
-    leat_gemm_tile_fn tile[LEAT_GEMM_MAX_NV + 1][LEAT_GEMM_MAX_MR + 1]; /* [vectors][rows] */
+    /* [vectors][rows][1: strided][1: the last vector holds at most vec / 2 columns] */
+    leat_gemm_tile_fn tile[LEAT_GEMM_MAX_NV + 1][LEAT_GEMM_MAX_MR + 1][2][2];
 } leat_gemm_f32_table;
 
 extern leat_gemm_f32_table leat__gemm_f32;
