@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "cpu/cpu.h"
 #include "detect_decode.h"
-#include "nms.h"
+#include "detect_nms.h"
 
 struct leat_decode {
     leat__layout     layout;

@@ -231,6 +231,19 @@ static int bind_inputs(leat_detector *d, const void *const *inputs, int n, leat_
     return leat_context_set_input(d->context, 0, &bound, error);
 }
 
+/* A model may compute a shape from data; the decoder was made for those of the black image. */
+static int fetch_outputs(leat_detector *d, leat_error *error) {
+    for (int i = 0; i < d->n_outputs; i++) {
+        int64_t count = leat_tensor_count(&d->outputs[i]);
+        int status = leat_context_output(d->context, i, &d->outputs[i]);
+        if (status != LEAT_OK) return status;
+        if (leat_tensor_count(&d->outputs[i]) != count)
+            return leat__fail(error, LEAT_ESHAPE, "output '%s' has %lld elements on this image, %lld on another", d->names[i] ? d->names[i] : "?",
+                              (long long)leat_tensor_count(&d->outputs[i]), (long long)count);
+    }
+    return LEAT_OK;
+}
+
 int leat_detector_infer(leat_detector *d, const void *const *inputs, const leat_detect_view *views, int n, leat_detection *detections, int32_t *counts,
                         leat_detect_times *times, leat_error *error) {
     if (n < 1 || n > d->batch) return leat__fail(error, LEAT_EINVAL, "%d images for a batch of %d", n, d->batch);
@@ -238,7 +251,7 @@ int leat_detector_infer(leat_detector *d, const void *const *inputs, const leat_
     int64_t start = leat__now_ns();
     if (status == LEAT_OK) status = leat_context_run(d->context, error);
     double infer_ms = ms_since(start) / n;
-    for (int i = 0; i < d->n_outputs && status == LEAT_OK; i++) status = leat_context_output(d->context, i, &d->outputs[i]);
+    if (status == LEAT_OK) status = fetch_outputs(d, error);
     if (status != LEAT_OK) return status;
     for (int i = 0; i < n; i++) {
         counts[i] = leat_decode_run(d->decode, d->outputs, i, &views[i], detections + (size_t)i * (size_t)d->info.max_detections, times ? &times[i] : NULL);

@@ -1,6 +1,6 @@
-/* nms.h - sorted candidates and what is kept of them; shared by leat_nms_run() and the decoders. */
-#ifndef LEAT_WORKLOADS_NMS_H
-#define LEAT_WORKLOADS_NMS_H
+/* detect_nms.h - sorted candidates and what is kept of them; shared by leat_nms_run() and the decoders. */
+#ifndef LEAT_WORKLOADS_DETECT_NMS_H
+#define LEAT_WORKLOADS_DETECT_NMS_H
 
 #include "cpu/detect_f32.h"
 #include "leat/detect.h"

@@ -1,4 +1,4 @@
-/* nms.c - non-maximum suppression: sort by score, then the best box takes out (or weakens) those of its group that overlap it.
+/* detect_nms.c - non-maximum suppression: sort by score, then the best box takes out (or weakens) those of its group that overlap it.
  *
  * Candidates are sorted by a radix sort over the bits of the score (non-negative floats order as integers), three passes of 11 bits that
  * are skipped where all keys agree; it is stable, so equal scores keep their order.  Boxes then lie in columns and the suppression is a
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "cpu/cpu.h"
-#include "nms.h"
+#include "detect_nms.h"
 
 enum { PAD = 16, MOST_BOXES = 1 << 24, DIGIT = 11, BUCKETS = 1 << DIGIT, COLUMNS = 9 };
 
@@ -118,7 +118,9 @@ static int suppress_hard(const leat__nms *nms, const leat_nms_options *options, 
 }
 
 static float overlap(const leat__boxes *b, int i, int j) {
-    float w = fminf(b->x2[i], b->x2[j]) - fmaxf(b->x1[i], b->x1[j]), h = fminf(b->y2[i], b->y2[j]) - fmaxf(b->y1[i], b->y1[j]);
+    float right = b->x2[i] < b->x2[j] ? b->x2[i] : b->x2[j], left = b->x1[i] > b->x1[j] ? b->x1[i] : b->x1[j];
+    float bottom = b->y2[i] < b->y2[j] ? b->y2[i] : b->y2[j], top = b->y1[i] > b->y1[j] ? b->y1[i] : b->y1[j];
+    float w = right - left, h = bottom - top;
     if (w <= 0 || h <= 0) return 0;
     return w * h / (b->area[i] + b->area[j] - w * h);
 }
