@@ -2,10 +2,11 @@
 OPT      ?= -O2 -g
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
 CFLAGS   ?=
+FREETYPE_INC := $(or $(shell pkg-config --cflags-only-I freetype2 2>/dev/null),-I/usr/include/freetype2)
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno \
-             -fstack-protector-strong -Iinclude -Isrc -MMD -MP $(SANITIZE) $(CFLAGS)
+             -fstack-protector-strong -Iinclude -Isrc $(FREETYPE_INC) -MMD -MP $(SANITIZE) $(CFLAGS)
 ALL_LDFLAGS = -Wl,-z,now,-z,relro $(SANITIZE) $(LDFLAGS)
-LIBS     := -ljpeg -lpng -lpthread -lm
+LIBS     := -ljpeg -lpng -lfreetype -lpthread -lm
 CLI_LIBS := -ljansson
 
 isa_avx2       := -mavx2 -mfma -mf16c -mbmi2
