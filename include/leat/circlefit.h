@@ -17,6 +17,7 @@ extern "C" {
 
 #define LEAT_CIRCLE_REACH 1e6   /* largest |x|, |y| and radius, pixels */
 #define LEAT_CIRCLES_MAX 65536  /* circles of one scene */
+#define LEAT_CIRCLE_MAX_SIDE 16384 /* pixels a side of a target */
 
 /* Seven doubles without padding, so that an array of them is a vector of 7 * count parameters. */
 typedef struct leat_circle {
@@ -44,7 +45,7 @@ int leat_circle_renderer_draw(leat_circle_renderer *renderer, const leat_circle 
  * evaluators run it is only read, so that they share it whatever their number. */
 typedef struct leat_circle_target leat_circle_target;
 /* reference, canvas: borrow, the pixels are copied.  canvas NULL = white; else of the reference's size.  *target: the caller takes one reference.
- * LEAT_EINVAL, LEAT_ESHAPE (sizes differ), LEAT_ENOMEM.  Any thread. */
+ * LEAT_EINVAL, LEAT_ESHAPE (sizes differ), LEAT_ELIMIT (larger than the limit), LEAT_ENOMEM.  Any thread. */
 int leat_circle_target_open(const leat_image *reference, const leat_image *canvas, leat_circle_target **target, leat_error *error);
 leat_circle_target *leat_circle_target_ref(leat_circle_target *target); /* any thread */
 void leat_circle_target_unref(leat_circle_target *target);              /* NULL allowed */

@@ -111,8 +111,216 @@ static int64_t regions_avx2(const leat_circle_paint *paints, const uint8_t *grou
     return i < n ? whole + leat__circle_ref.regions(paints, ground, masks + i * words, words, sums + 4 * i, n - i) : whole;
 }
 
+/* ---- spans of one circle ------------------------------------------------------------------------------------------------------------ */
+
+static __m128 height_left_of(const double *circle, __m256d y) {
+    __m256d dy = _mm256_sub_pd(y, _mm256_set1_pd(circle[CIRCLE_Y])), r = _mm256_set1_pd(circle[CIRCLE_R]);
+    return _mm256_cvtpd_ps(_mm256_fnmadd_pd(dy, dy, _mm256_mul_pd(r, r)));
+}
+
+/* 8 rows from y on; returns the bits of rows in doubt.  Empty rows get x0 = x1 = width. */
+static unsigned spans_of_8(const double *circle, const leat_circle_lane *lane, int width, int y, int32_t *x0, int32_t *x1) {
+    __m256d first = _mm256_add_pd(_mm256_set1_pd(y), _mm256_setr_pd(0, 1, 2, 3)), next = _mm256_add_pd(first, _mm256_set1_pd(4));
+    __m256  left2 = _mm256_set_m128(height_left_of(circle, next), height_left_of(circle, first)), least = _mm256_set1_ps(lane->least), doubt0, doubt1;
+    __m256  full = _mm256_cmp_ps(left2, least, _CMP_GE_OQ), near = _mm256_cmp_ps(magnitude(left2), least, _CMP_LT_OQ);
+    __m256  half = _mm256_sqrt_ps(_mm256_and_ps(full, left2)), fraction = _mm256_set1_ps(lane->fraction), slack = _mm256_set1_ps(lane->slack);
+    __m256i base = _mm256_set1_epi32(lane->base), right = _mm256_set1_epi32(width), empty = _mm256_andnot_si256(_mm256_castps_si256(full), right);
+    __m256i from = edge_of(_mm256_sub_ps(fraction, half), base, slack, right, &doubt0);
+    __m256i to = edge_of(_mm256_add_ps(fraction, half), base, slack, right, &doubt1);
+    _mm256_storeu_si256((__m256i *)x0, _mm256_max_epi32(from, empty));
+    _mm256_storeu_si256((__m256i *)x1, _mm256_max_epi32(to, empty));
+    return (unsigned)_mm256_movemask_ps(_mm256_or_ps(near, _mm256_and_ps(full, _mm256_or_ps(doubt0, doubt1))));
+}
+
+static void spans_avx2(const double *circle, int width, int y, int rows, int32_t *x0, int32_t *x1) {
+    leat_circle_lane lane = leat__circle_lane_of(circle);
+    for (int i = 0; i < rows; i += 8) {
+        int32_t  from[8], to[8];
+        int      n = rows - i < 8 ? rows - i : 8;
+        unsigned doubt = spans_of_8(circle, &lane, width, y + i, from, to);
+        for (int k = 0; k < n; k++) {
+            x0[i + k] = from[k];
+            x1[i + k] = to[k];
+        }
+        for (doubt &= (1u << n) - 1; doubt; doubt &= doubt - 1) {
+            int k = i + __builtin_ctz(doubt);
+            leat__circle_span(circle, width, y + k, &x0[k], &x1[k]);
+        }
+    }
+}
+
+/* ---- maps ------------------------------------------------------------------------------------------------------------------------------- */
+
+/* ((257 b * mul >> 16) + add) >> 8 of 32 bytes; the constants of the low and the high halves of 16 differ in phase. */
+static __m256i arithmetic(__m256i b, __m256i mul0, __m256i add0, __m256i mul1, __m256i add1) {
+    __m256i low = _mm256_add_epi16(_mm256_mulhi_epu16(_mm256_unpacklo_epi8(b, b), mul0), add0);
+    __m256i high = _mm256_add_epi16(_mm256_mulhi_epu16(_mm256_unpackhi_epi8(b, b), mul1), add1);
+    return _mm256_packus_epi16(_mm256_srli_epi16(low, 8), _mm256_srli_epi16(high, 8));
+}
+
+static int matches_avx2(const uint8_t *table, uint16_t mul, uint16_t add, uint8_t wrong[CIRCLE_PATCHES]) {
+    __m256i m = _mm256_set1_epi16((short)mul), a = _mm256_set1_epi16((short)add);
+    __m256i b = _mm256_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
+    int     missed = 0;
+    for (int i = 0; i < 256; i += 32, b = _mm256_add_epi8(b, _mm256_set1_epi8(32))) {
+        __m256i same = _mm256_cmpeq_epi8(arithmetic(b, m, a, m, a), _mm256_loadu_si256((const __m256i *)(table + i)));
+        for (uint32_t bad = ~(uint32_t)_mm256_movemask_epi8(same); bad; bad &= bad - 1, missed++)
+            if (missed < CIRCLE_PATCHES) wrong[missed] = (uint8_t)(i + __builtin_ctz(bad));
+    }
+    return missed;
+}
+
+/* Four bytes b, b + 1, ... as doubles b * (1 / 255.0) -> their new values. */
+static __m128i painted_bytes(__m256d b, __m256d front, __m256d keep) {
+    __m256d back = _mm256_mul_pd(_mm256_mul_pd(b, _mm256_set1_pd(1.0 / 255.0)), keep);
+    return _mm256_cvttpd_epi32(_mm256_add_pd(_mm256_mul_pd(_mm256_add_pd(front, back), _mm256_set1_pd(255)), _mm256_set1_pd(0.5)));
+}
+
+static void map_avx2(const double *c, leat_circle_map *map) {
+    __m256d keep = _mm256_set1_pd(1 - c[CIRCLE_OPACITY]);
+    for (int channel = 0; channel < 3; channel++) {
+        __m256d front = _mm256_set1_pd(c[CIRCLE_RED + channel] * c[CIRCLE_OPACITY]), b = _mm256_setr_pd(0, 1, 2, 3), four = _mm256_set1_pd(4);
+        for (int i = 0; i < 256; i += 16) {
+            __m128i v[4];
+            for (int k = 0; k < 4; k++, b = _mm256_add_pd(b, four)) v[k] = painted_bytes(b, front, keep);
+            __m128i bytes = _mm_packus_epi16(_mm_packs_epi32(v[0], v[1]), _mm_packs_epi32(v[2], v[3]));
+            _mm_storeu_si128((__m128i *)(map->table[channel] + i), bytes);
+        }
+    }
+    leat__circle_map_fit(map, c, matches_avx2);
+}
+
+/* ---- painting --------------------------------------------------------------------------------------------------------------------------- */
+
+/* Constants of packed pixels: 8 bytes that begin with channel q take 8 places of the ring from q on.  32 bytes that begin with channel p have
+ * p, p + 1 in the low and p + 2, p + 3 in the high halves of their 16s, so that three registers serve every phase. */
+typedef struct constants {
+    __m256i mul[3], add[3];
+} constants;
+
+static inline __attribute__((always_inline)) __m256i ring_pair(const uint16_t *ring, int q) {
+    return _mm256_set_m128i(_mm_loadu_si128((const __m128i *)(ring + (q + 1) % 3)), _mm_loadu_si128((const __m128i *)(ring + q)));
+}
+
+static inline __attribute__((always_inline)) constants constants_of(const leat_circle_map *map) {
+    constants k;
+    for (int q = 0; q < 3; q++) {
+        k.mul[q] = ring_pair(map->mul, q);
+        k.add[q] = ring_pair(map->add, q);
+    }
+    return k;
+}
+
+/* New values of 32 bytes that begin with channel p. */
+static inline __attribute__((always_inline)) __m256i painted_block(const leat_circle_map *map, const constants *k, __m256i b, const int p, const int patched) {
+    __m256i out = arithmetic(b, k->mul[p], k->add[p], k->mul[(p + 2) % 3], k->add[(p + 2) % 3]);
+    if (patched)
+        for (int i = 0; i < CIRCLE_PATCHES; i++) {
+            __m256i hit = _mm256_cmpeq_epi8(b, _mm256_loadu_si256((const __m256i *)(map->at[i] + p)));
+            out = _mm256_add_epi8(out, _mm256_and_si256(hit, _mm256_loadu_si256((const __m256i *)(map->change[i] + p))));
+        }
+    return out;
+}
+
+static const uint8_t ramp[64] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+                                 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+
+/* The first n bytes of 32, n in 0..32. */
+static __m256i first_bytes(int64_t n) { return _mm256_loadu_si256((const __m256i *)(ramp + 32 - n)); }
+
+static inline __attribute__((always_inline)) void paint_block(const leat_circle_map *map, const constants *k, uint8_t *at, const int p, const int patched) {
+    __m256i b = _mm256_loadu_si256((const __m256i *)at);
+    _mm256_storeu_si256((__m256i *)at, painted_block(map, k, b, p, patched));
+}
+
+static inline __attribute__((always_inline)) void paint_end(const leat_circle_map *map, const constants *k, uint8_t *at, int64_t n, const int p, const int patched) {
+    __m256i b = _mm256_loadu_si256((const __m256i *)at);
+    _mm256_storeu_si256((__m256i *)at, _mm256_blendv_epi8(b, painted_block(map, k, b, p, patched), first_bytes(n)));
+}
+
+static inline __attribute__((always_inline)) void paint_rows(const leat_circle_map *map, uint8_t *rgb, int64_t stride, const int32_t *x0, const int32_t *x1, int rows,
+                                                             const int patched) {
+    constants k = constants_of(map);
+    for (int i = 0; i < rows; i++, rgb += stride) {
+        uint8_t *at = rgb + 3 * (int64_t)x0[i];
+        int64_t  n = 3 * (int64_t)(x1[i] - x0[i]);
+        for (; n >= 96; n -= 96, at += 96) {
+            paint_block(map, &k, at, 0, patched);
+            paint_block(map, &k, at + 32, 2, patched);
+            paint_block(map, &k, at + 64, 1, patched);
+        }
+        if (n <= 0) continue;
+        if (n <= 32) {
+            paint_end(map, &k, at, n, 0, patched);
+            continue;
+        }
+        paint_block(map, &k, at, 0, patched);
+        if (n <= 64) {
+            paint_end(map, &k, at + 32, n - 32, 2, patched);
+            continue;
+        }
+        paint_block(map, &k, at + 32, 2, patched);
+        paint_end(map, &k, at + 64, n - 64, 1, patched);
+    }
+}
+
+static void paint_avx2(const leat_circle_map *map, uint8_t *rgb, int64_t stride, const int32_t *x0, const int32_t *x1, int rows) {
+    if (map->kind == CIRCLE_PLAIN) paint_rows(map, rgb, stride, x0, x1, rows, 0);
+    else if (map->kind == CIRCLE_PATCHED) paint_rows(map, rgb, stride, x0, x1, rows, 1);
+    else leat__circle_ref.paint(map, rgb, stride, x0, x1, rows);
+}
+
+/* ---- squared error ------------------------------------------------------------------------------------------------------------------------ */
+
+/* Adds the squares of 32 differences to 8 sums: at most 2^18 each. */
+static inline __attribute__((always_inline)) __m256i add_squares(__m256i sum, __m256i a, __m256i b) {
+    __m256i d = _mm256_or_si256(_mm256_subs_epu8(a, b), _mm256_subs_epu8(b, a)), zero = _mm256_setzero_si256();
+    __m256i low = _mm256_unpacklo_epi8(d, zero), high = _mm256_unpackhi_epi8(d, zero);
+    return _mm256_add_epi32(sum, _mm256_add_epi32(_mm256_madd_epi16(low, low), _mm256_madd_epi16(high, high)));
+}
+
+static uint64_t total_of(__m256i sum) {
+    __m256i wide = _mm256_add_epi64(_mm256_cvtepu32_epi64(_mm256_castsi256_si128(sum)), _mm256_cvtepu32_epi64(_mm256_extracti128_si256(sum, 1)));
+    __m128i half = _mm_add_epi64(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
+    return (uint64_t)_mm_cvtsi128_si64(half) + (uint64_t)_mm_extract_epi64(half, 1);
+}
+
+static __m256i load(const uint8_t *at) { return _mm256_loadu_si256((const __m256i *)at); }
+
+static uint64_t sse_avx2(const uint8_t *a, const uint8_t *b, int64_t n) {
+    __m256i sum = _mm256_setzero_si256();
+    int64_t i = 0;
+    for (; i + 32 <= n; i += 32) sum = add_squares(sum, load(a + i), load(b + i));
+    if (i < n) sum = add_squares(sum, _mm256_and_si256(load(a + i), first_bytes(n - i)), _mm256_and_si256(load(b + i), first_bytes(n - i)));
+    return total_of(sum);
+}
+
+static inline __attribute__((always_inline)) __m256i painted_end(const leat_circle_map *map, const constants *k, __m256i sum, const uint8_t *a, const uint8_t *b,
+                                                                 int64_t n, const int p, const int patched) {
+    __m256i in = first_bytes(n < 32 ? n : 32);
+    return add_squares(sum, _mm256_and_si256(painted_block(map, k, load(a), p, patched), in), _mm256_and_si256(load(b), in));
+}
+
+static inline __attribute__((always_inline)) uint64_t painted_sums(const leat_circle_map *map, const uint8_t *a, const uint8_t *b, int64_t n, const int patched) {
+    constants k = constants_of(map);
+    __m256i   sum = _mm256_setzero_si256();
+    for (; n >= 96; n -= 96, a += 96, b += 96) {
+        sum = add_squares(sum, painted_block(map, &k, load(a), 0, patched), load(b));
+        sum = add_squares(sum, painted_block(map, &k, load(a + 32), 2, patched), load(b + 32));
+        sum = add_squares(sum, painted_block(map, &k, load(a + 64), 1, patched), load(b + 64));
+    }
+    if (n > 0) sum = painted_end(map, &k, sum, a, b, n, 0, patched);
+    if (n > 32) sum = painted_end(map, &k, sum, a + 32, b + 32, n - 32, 2, patched);
+    if (n > 64) sum = painted_end(map, &k, sum, a + 64, b + 64, n - 64, 1, patched);
+    return total_of(sum);
+}
+
+static uint64_t painted_sse_avx2(const leat_circle_map *map, const uint8_t *a, const uint8_t *b, int64_t n) {
+    if (map->kind == CIRCLE_PLAIN) return painted_sums(map, a, b, n, 0);
+    if (map->kind == CIRCLE_PATCHED) return painted_sums(map, a, b, n, 1);
+    return leat__circle_ref.painted_sse(map, a, b, n);
+}
+
 void leat__circle_fill_avx2(leat_circle_kernels *k) {
-    k->edges = edges_avx2;
-    k->regions = regions_avx2;
-    k->name = "avx2";
+    *k = (leat_circle_kernels){edges_avx2, regions_avx2, map_avx2, spans_avx2, paint_avx2, sse_avx2, painted_sse_avx2, "avx2"};
 }

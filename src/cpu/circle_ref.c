@@ -34,14 +34,19 @@ void leat__circle_span(const double *c, int width, int y, int *x0, int *x1) {
 
 /* Float errors: the root and the sum take 1.5 and 1 units of 2^-24 of the half width; the double r^2 - dy^2 is off by 4e-16 r^2, which the root
  * turns into 2e-16 r^2 / half: below 1e-5 where r^2 - dy^2 >= (2e-11 r^2)^2. */
-void leat__circle_lane_set(const leat_circle_lanes *lanes, int slot, const double *c) {
+leat_circle_lane leat__circle_lane_of(const double *c) {
     double r = c[CIRCLE_R], cx = floor(c[CIRCLE_X]), tight = 2e-11 * r * r;
+    return (leat_circle_lane){(float)(c[CIRCLE_X] - cx), (float)(r * 2.4e-7 + 2e-5), (float)fmax(1e-6, tight * tight), (int32_t)cx + 1};
+}
+
+void leat__circle_lane_set(const leat_circle_lanes *lanes, int slot, const double *c) {
+    leat_circle_lane lane = leat__circle_lane_of(c);
     lanes->cy[slot] = c[CIRCLE_Y];
-    lanes->r2[slot] = r * r;
-    lanes->fraction[slot] = (float)(c[CIRCLE_X] - cx);
-    lanes->base[slot] = (int32_t)cx + 1;
-    lanes->slack[slot] = (float)(r * 2.4e-7 + 2e-5);
-    lanes->least[slot] = (float)fmax(1e-6, tight * tight);
+    lanes->r2[slot] = c[CIRCLE_R] * c[CIRCLE_R];
+    lanes->fraction[slot] = lane.fraction;
+    lanes->base[slot] = lane.base;
+    lanes->slack[slot] = lane.slack;
+    lanes->least[slot] = lane.least;
 }
 
 void leat__circle_lane_clear(const leat_circle_lanes *lanes, int slot) {
@@ -67,11 +72,59 @@ static void edges_ref(const leat_circle_lanes *lanes, int width, int y, leat_cir
 
 static int paint_byte(double front, double keep, int byte) { return (int)((front + byte * (1.0 / 255.0) * keep) * 255 + 0.5); }
 
-static void map_ref(const double *c, leat_circle_map *map) {
+static void fill_table(const double *c, leat_circle_map *map) {
     for (int channel = 0; channel < 3; channel++) {
         double front = c[CIRCLE_RED + channel] * c[CIRCLE_OPACITY];
         for (int b = 0; b < 256; b++) map->table[channel][b] = (uint8_t)paint_byte(front, 1 - c[CIRCLE_OPACITY], b);
     }
+}
+
+static void map_ref(const double *c, leat_circle_map *map) {
+    map->kind = CIRCLE_TABLE;
+    fill_table(c, map);
+}
+
+/* Best constants of one channel around the real-valued ones; returns how many entries they miss. */
+static int fit_channel(leat_circle_map *map, int channel, double keep, double front, leat_circle_matcher matches, uint8_t wrong[CIRCLE_PATCHES]) {
+    static const int8_t steps[][2] = {{0, 0}, {0, 1}, {0, -1}, {1, 0}, {-1, 0}, {1, -1}, {-1, 1}};
+    int mul = (int)lrint(keep * (256.0 * 65536 / 257)), add = (int)lrint((front * 255 + 0.5) * 256 + 0.4), least = 257;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && least > 0; i++) {
+        uint8_t  misses[CIRCLE_PATCHES];
+        int      m = mul + steps[i][0], a = add + steps[i][1];
+        if (m < 0 || a < 0) continue;
+        int missed = matches(map->table[channel], (uint16_t)m, (uint16_t)a, misses);
+        if (missed >= least) continue;
+        least = missed;
+        for (int k = channel; k < 12; k += 3) {
+            map->mul[k] = (uint16_t)m;
+            map->add[k] = (uint16_t)a;
+        }
+        for (int k = 0; k < CIRCLE_PATCHES; k++) wrong[k] = misses[k];
+    }
+    return least;
+}
+
+static void patch_channel(leat_circle_map *map, int channel, int patch, int used, uint8_t byte) {
+    uint8_t got = (uint8_t)(((byte * 257u * map->mul[channel] >> 16) + map->add[channel]) >> 8);
+    uint8_t change = used ? (uint8_t)(map->table[channel][byte] - got) : 0;
+    for (int k = channel; k < CIRCLE_RING; k += 3) {
+        map->at[patch][k] = byte;
+        map->change[patch][k] = change;
+    }
+}
+
+void leat__circle_map_fit(leat_circle_map *map, const double *c, leat_circle_matcher matches) {
+    uint8_t wrong[3][CIRCLE_PATCHES] = {{0}};
+    int     missed[3], most = 0;
+    for (int channel = 0; channel < 3; channel++) {
+        missed[channel] = fit_channel(map, channel, 1 - c[CIRCLE_OPACITY], c[CIRCLE_RED + channel] * c[CIRCLE_OPACITY], matches, wrong[channel]);
+        if (missed[channel] > most) most = missed[channel];
+    }
+    map->kind = most == 0 ? CIRCLE_PLAIN : most <= CIRCLE_PATCHES ? CIRCLE_PATCHED : CIRCLE_TABLE;
+    if (map->kind != CIRCLE_PATCHED) return;
+    for (int channel = 0; channel < 3; channel++)
+        for (int patch = 0; patch < CIRCLE_PATCHES; patch++)
+            patch_channel(map, channel, patch, patch < missed[channel], wrong[channel][patch]);
 }
 
 static int64_t regions_ref(const leat_circle_paint *paints, const uint8_t *ground, const uint64_t *masks, int words, const int32_t *sums, int n) {
@@ -88,8 +141,19 @@ static int64_t regions_ref(const leat_circle_paint *paints, const uint8_t *groun
     return total;
 }
 
-static void lookup_ref(const uint8_t *table, uint8_t *bytes, int64_t n) {
-    for (int64_t i = 0; i < n; i++) bytes[i] = table[bytes[i]];
+/* ---- pixels ------------------------------------------------------------------------------------------------------------------- */
+
+static void spans_ref(const double *circle, int width, int y, int rows, int32_t *x0, int32_t *x1) {
+    for (int i = 0; i < rows; i++) leat__circle_span(circle, width, y + i, &x0[i], &x1[i]);
+}
+
+static void paint_ref(const leat_circle_map *map, uint8_t *rgb, int64_t stride, const int32_t *x0, const int32_t *x1, int rows) {
+    for (int i = 0; i < rows; i++)
+        for (uint8_t *p = rgb + i * stride + 3 * (int64_t)x0[i], *end = rgb + i * stride + 3 * (int64_t)x1[i]; p < end; p += 3) {
+            p[0] = map->table[0][p[0]];
+            p[1] = map->table[1][p[1]];
+            p[2] = map->table[2][p[2]];
+        }
 }
 
 static uint64_t sse_ref(const uint8_t *a, const uint8_t *b, int64_t n) {
@@ -98,4 +162,14 @@ static uint64_t sse_ref(const uint8_t *a, const uint8_t *b, int64_t n) {
     return sum;
 }
 
-const leat_circle_kernels leat__circle_ref = {edges_ref, regions_ref, map_ref, lookup_ref, sse_ref, "ref"};
+static uint64_t painted_sse_ref(const leat_circle_map *map, const uint8_t *a, const uint8_t *b, int64_t n) {
+    uint64_t sum = 0;
+    for (int64_t i = 0; i < n; i += 3)
+        for (int c = 0; c < 3; c++) {
+            int d = map->table[c][a[i + c]] - b[i + c];
+            sum += (uint64_t)(d * d);
+        }
+    return sum;
+}
+
+const leat_circle_kernels leat__circle_ref = {edges_ref, regions_ref, map_ref, spans_ref, paint_ref, sse_ref, painted_sse_ref, "ref"};

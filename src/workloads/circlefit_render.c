@@ -1,11 +1,11 @@
 /* circlefit_render.c - scenes of circles on images. */
 #include "workloads/circlefit_impl.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/tpool.h"
 #include "cpu/cpu.h"
 
 _Static_assert(sizeof(leat_circle) == CIRCLE_FIELDS * sizeof(double), "a circle is its parameters and nothing else");
@@ -34,61 +34,46 @@ int leat__circle_image_is_valid(const leat_image *image) {
     return image && image->data && image->width > 0 && image->height > 0 && image->stride / 3 >= image->width;
 }
 
-/* ---- planes -------------------------------------------------------------------------------------------------------------------- */
-
-int leat__circle_planes_alloc(int width, int height, leat_circle_planes *planes) {
-    int64_t stride = ((int64_t)width + 63) / 64 * 64;
-    memset(planes, 0, sizeof *planes);
-    uint8_t *data = leat__calloc((size_t)stride * 3, (size_t)height, LEAT_MEMORY_IO);
-    if (!data) return LEAT_ENOMEM;
-    *planes = (leat_circle_planes){{data, data + stride * height, data + 2 * stride * height}, stride, width, height};
-    return LEAT_OK;
+int leat__circle_image_alloc(int width, int height, leat_image *image) {
+    int64_t stride = (3 * (int64_t)width + 127) / 64 * 64;
+    *image = (leat_image){leat__calloc((size_t)stride, (size_t)height, LEAT_MEMORY_IO), width, height, stride};
+    return image->data ? LEAT_OK : LEAT_ENOMEM;
 }
 
-void leat__circle_planes_free(leat_circle_planes *planes) {
-    leat__free(planes->plane[0]);
-    memset(planes, 0, sizeof *planes);
+void leat__circle_image_copy(const leat_image *from, leat_image *to) {
+    for (int y = 0; y < from->height; y++) memcpy(to->data + y * to->stride, from->data + y * from->stride, 3 * (size_t)from->width);
 }
 
-void leat__circle_planes_from(const leat_image *image, const leat_circle_planes *p) {
-    for (int y = 0; y < p->height; y++) {
-        const uint8_t *row = image->data + y * image->stride;
-        for (int x = 0; x < p->width; x++)
-            for (int c = 0; c < 3; c++) p->plane[c][y * p->stride + x] = row[3 * x + c];
+/* ---- bands ---------------------------------------------------------------------------------------------------------------------- */
+
+int leat__circle_band_rows(int width) { return width <= 640 ? CIRCLE_TILE : CIRCLE_TILE / 2; }
+
+void leat__circle_brush_make(const leat_circle *circle, int height, leat_circle_brush *brush) {
+    leat__circle_rows(&circle->x, height, &brush->y0, &brush->y1);
+    if (circle->opacity == 0 || brush->y0 >= brush->y1) brush->y0 = brush->y1 = 0;
+    else leat__circle.map(&circle->x, &brush->map);
+}
+
+uint64_t leat__circle_band_paint(const leat_circle *circles, const leat_circle_brush *brushes, int64_t count, uint8_t *band, int64_t stride, int width, int y, int rows,
+                                 int32_t *reach) {
+    int32_t  x0[CIRCLE_TILE], x1[CIRCLE_TILE];
+    uint64_t writes = 0;
+    for (int i = 0; reach && i < rows; i++) {
+        reach[2 * i] = width;
+        reach[2 * i + 1] = 0;
     }
-}
-
-void leat__circle_planes_to(const leat_circle_planes *p, const leat_image *image) {
-    for (int y = 0; y < p->height; y++) {
-        uint8_t *row = image->data + y * image->stride;
-        for (int x = 0; x < p->width; x++)
-            for (int c = 0; c < 3; c++) row[3 * x + c] = p->plane[c][y * p->stride + x];
-    }
-}
-
-void leat__circle_planes_copy(const leat_circle_planes *from, const leat_circle_planes *to) {
-    for (int c = 0; c < 3; c++) memcpy(to->plane[c], from->plane[c], (size_t)from->stride * (size_t)from->height);
-}
-
-uint64_t leat__circle_planes_sse(const leat_circle_planes *a, const leat_circle_planes *b) {
-    uint64_t sum = 0;
-    for (int c = 0; c < 3; c++)
-        for (int y = 0; y < a->height; y++) sum += leat__circle.sse(a->plane[c] + y * a->stride, b->plane[c] + y * b->stride, a->width);
-    return sum;
-}
-
-uint64_t leat__circle_planes_paint(const leat_circle_planes *p, const leat_circle *circles, int64_t count) {
-    leat_circle_map map;
-    uint64_t        writes = 0;
-    int             y0, y1, x0, x1;
-    for (int64_t i = 0; i < count; i++) {
-        if (circles[i].opacity == 0) continue;
-        leat__circle.map(&circles[i].x, &map);
-        leat__circle_rows(&circles[i].x, p->height, &y0, &y1);
-        for (int y = y0; y < y1; y++) {
-            leat__circle_span(&circles[i].x, p->width, y, &x0, &x1);
-            writes += (uint64_t)(x1 - x0);
-            for (int c = 0; c < 3; c++) leat__circle.lookup(map.table[c], p->plane[c] + y * p->stride + x0, x1 - x0);
+    for (int64_t k = 0; k < count; k++) {
+        int first = brushes[k].y0 > y ? brushes[k].y0 - y : 0, end = brushes[k].y1 < y + rows ? brushes[k].y1 - y : rows;
+        if (first >= end) continue;
+        leat__circle.spans(&circles[k].x, width, y + first, end - first, x0, x1);
+        leat__circle.paint(&brushes[k].map, band + first * stride, stride, x0, x1, end - first);
+        for (int i = 0; i < end - first; i++) {
+            if (x0[i] >= x1[i]) continue;
+            writes += (uint64_t)(x1[i] - x0[i]);
+            if (!reach) continue;
+            int32_t *r = reach + 2 * (first + i);
+            if (x0[i] < r[0]) r[0] = x0[i];
+            if (x1[i] > r[1]) r[1] = x1[i];
         }
     }
     return writes;
@@ -96,22 +81,48 @@ uint64_t leat__circle_planes_paint(const leat_circle_planes *p, const leat_circl
 
 /* ---- the renderer --------------------------------------------------------------------------------------------------------------- */
 
+/* Bands of rows go to the threads; each is copied to a thread's own scratch, painted by all circles in order, and copied back, so that threads
+ * never touch each other's rows, and the result does not depend on their number. */
 struct leat_circle_renderer {
     int64_t            max_circles;
-    leat_circle_planes planes; /* one row band */
+    int                max_width;
     leat_tpool        *pool;
+    leat_circle_brush *brushes; /* [max_circles] */
+    uint8_t           *bands;   /* [threads, band_bytes] */
+    size_t             band_bytes;
 };
+
+typedef struct draw_job {
+    leat_circle_renderer *renderer;
+    const leat_circle    *circles;
+    int64_t               count;
+    leat_image           *canvas;
+    int                   band_rows;
+    uint64_t              writes; /* atomic */
+} draw_job;
+
+enum { BRUSHES_A_TASK = 64 };
+
+static size_t band_stride(int width) { return (3 * (size_t)width + 127) / 64 * 64; }
 
 int leat_circle_renderer_open(int64_t max_circles, int max_width, leat_tpool *pool, leat_circle_renderer **renderer) {
     if (!renderer) return LEAT_EINVAL;
-    leat__cpu_init();
     *renderer = NULL;
     if (max_circles < 0 || max_width < 1) return LEAT_EINVAL;
     if (max_circles > LEAT_CIRCLES_MAX) return LEAT_ELIMIT;
+    leat__cpu_init();
     leat_circle_renderer *r = leat__calloc(1, sizeof *r, LEAT_MEMORY_PLAN);
     if (!r) return LEAT_ENOMEM;
     r->max_circles = max_circles;
+    r->max_width = max_width;
     r->pool = pool ? leat_tpool_ref(pool) : NULL;
+    r->band_bytes = band_stride(max_width) * CIRCLE_TILE;
+    r->brushes = leat__calloc((size_t)max_circles, sizeof *r->brushes, LEAT_MEMORY_PLAN);
+    r->bands = leat__calloc((size_t)leat_tpool_threads(pool), r->band_bytes, LEAT_MEMORY_PLAN);
+    if (!r->brushes || !r->bands) {
+        leat_circle_renderer_close(r);
+        return LEAT_ENOMEM;
+    }
     *renderer = r;
     return LEAT_OK;
 }
@@ -119,21 +130,39 @@ int leat_circle_renderer_open(int64_t max_circles, int max_width, leat_tpool *po
 void leat_circle_renderer_close(leat_circle_renderer *r) {
     if (!r) return;
     leat_tpool_unref(r->pool);
+    leat__free(r->brushes);
+    leat__free(r->bands);
     leat__free(r);
+}
+
+static void make_brushes(void *arg, int64_t index, int worker) {
+    draw_job *job = arg;
+    int64_t   end = (index + 1) * BRUSHES_A_TASK < job->count ? (index + 1) * BRUSHES_A_TASK : job->count;
+    for (int64_t i = index * BRUSHES_A_TASK; i < end; i++) leat__circle_brush_make(&job->circles[i], job->canvas->height, &job->renderer->brushes[i]);
+}
+
+static void draw_band(void *arg, int64_t index, int worker) {
+    draw_job   *job = arg;
+    leat_image *canvas = job->canvas;
+    int         y = (int)index * job->band_rows, rows = canvas->height - y < job->band_rows ? canvas->height - y : job->band_rows;
+    uint8_t    *band = job->renderer->bands + (size_t)worker * job->renderer->band_bytes;
+    int64_t     stride = (int64_t)band_stride(canvas->width);
+    size_t      bytes = 3 * (size_t)canvas->width;
+    for (int i = 0; i < rows; i++) memcpy(band + i * stride, canvas->data + (y + i) * canvas->stride, bytes);
+    uint64_t writes = leat__circle_band_paint(job->circles, job->renderer->brushes, job->count, band, stride, canvas->width, y, rows, NULL);
+    for (int i = 0; i < rows; i++) memcpy(canvas->data + (y + i) * canvas->stride, band + i * stride, bytes);
+    __atomic_add_fetch(&job->writes, writes, __ATOMIC_RELAXED);
 }
 
 int leat_circle_renderer_draw(leat_circle_renderer *r, const leat_circle *circles, int64_t count, leat_image *canvas, uint64_t *writes) {
     if (!r || !leat__circle_image_is_valid(canvas)) return LEAT_EINVAL;
-    if (count > r->max_circles) return LEAT_ELIMIT;
+    if (count > r->max_circles || canvas->width > r->max_width) return LEAT_ELIMIT;
     int status = leat_circles_check(circles, count, NULL);
     if (status != LEAT_OK) return status;
-    leat_circle_planes planes;
-    if (leat__circle_planes_alloc(canvas->width, canvas->height, &planes) != LEAT_OK) return LEAT_ENOMEM;
-    leat__circle_planes_from(canvas, &planes);
-    uint64_t painted = leat__circle_planes_paint(&planes, circles, count);
-    leat__circle_planes_to(&planes, canvas);
-    leat__circle_planes_free(&planes);
-    if (writes) *writes = painted;
+    draw_job job = {r, circles, count, canvas, leat__circle_band_rows(canvas->width), 0};
+    leat__tpool_for(r->pool, (count + BRUSHES_A_TASK - 1) / BRUSHES_A_TASK, make_brushes, &job);
+    leat__tpool_for(r->pool, (canvas->height + job.band_rows - 1) / job.band_rows, draw_band, &job);
+    if (writes) *writes = job.writes;
     return LEAT_OK;
 }
 

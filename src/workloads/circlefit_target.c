@@ -1,4 +1,8 @@
-/* circlefit_target.c - a reference and a canvas that many evaluators share. */
+/* circlefit_target.c - a reference and a canvas that many evaluators share, and the sums over both that make evaluations cheap.
+ *
+ * Of the reference: prefix sums of R, G, B along each row, for canvases of one colour.  Of the canvas: prefix sums of its squared error along
+ * each row, so that a candidate is measured only where it paints.
+ */
 #include <string.h>
 
 #include "base/error.h"
@@ -6,33 +10,38 @@
 #include "cpu/cpu.h"
 #include "workloads/circlefit_impl.h"
 
-/* Beyond this the prefix sums cost more in memory than they save. */
+/* Beyond this the prefix sums of the reference cost more in memory than they save. */
 #define MOST_SUMMED_PIXELS ((int64_t)1 << 22)
 
-static int sum_reference(leat_circle_target *t) {
-    const leat_circle_planes *p = &t->reference;
-    int64_t                   pixels = (int64_t)p->width * p->height;
-    for (int64_t i = 0; i < p->stride * p->height * 3; i++) t->squares += (uint64_t)p->plane[0][i] * p->plane[0][i]; /* the padding is 0 */
-    if (pixels > MOST_SUMMED_PIXELS) return LEAT_OK;
-    t->sums = leat__calloc((size_t)(pixels + p->height), 4 * sizeof *t->sums, LEAT_MEMORY_PLAN);
-    if (!t->sums) return LEAT_ENOMEM;
+/* ---- sums ----------------------------------------------------------------------------------------------------------------------------- */
+
+static void sum_reference(leat_circle_target *t) {
+    const leat_image *p = &t->reference;
     for (int y = 0; y < p->height; y++) {
-        int32_t *row = t->sums + (int64_t)y * (p->width + 1) * 4;
-        for (int x = 0; x < p->width; x++, row += 4) {
-            for (int c = 0; c < 3; c++) row[4 + c] = row[c] + p->plane[c][y * p->stride + x];
+        const uint8_t *pixel = p->data + y * p->stride;
+        int32_t       *row = t->sums ? t->sums + (int64_t)y * (p->width + 1) * 4 : NULL;
+        for (int x = 0; x < 3 * p->width; x++) t->squares += (uint64_t)pixel[x] * pixel[x];
+        for (int x = 0; row && x < p->width; x++, row += 4, pixel += 3) {
+            for (int c = 0; c < 3; c++) row[4 + c] = row[c] + pixel[c];
             row[7] = x + 1;
         }
     }
-    return LEAT_OK;
 }
 
-static void find_ground(leat_circle_target *t) {
-    const leat_circle_planes *p = &t->canvas;
+static void sum_errors(leat_circle_target *t) {
+    const leat_image *p = &t->canvas;
+    t->sse = 0;
     t->is_flat = 1;
-    for (int c = 0; c < 3; c++) {
-        t->ground[c] = p->plane[c][0];
-        for (int y = 0; y < p->height && t->is_flat; y++)
-            for (int x = 0; x < p->width && t->is_flat; x++) t->is_flat = p->plane[c][y * p->stride + x] == t->ground[c];
+    memcpy(t->ground, p->data, 3);
+    for (int y = 0; y < p->height; y++) {
+        const uint8_t *a = p->data + y * p->stride, *b = t->reference.data + y * t->reference.stride;
+        uint32_t      *row = t->errors + (int64_t)y * (p->width + 1);
+        for (int x = 0; x < p->width; x++, a += 3, b += 3) {
+            int d[3] = {a[0] - b[0], a[1] - b[1], a[2] - b[2]};
+            row[x + 1] = row[x] + (uint32_t)(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
+            t->is_flat &= a[0] == t->ground[0] && a[1] == t->ground[1] && a[2] == t->ground[2];
+        }
+        t->sse += row[p->width];
     }
 }
 
@@ -40,31 +49,43 @@ static int load_canvas(leat_circle_target *t, const leat_image *canvas, leat_err
     if (canvas && !leat__circle_image_is_valid(canvas)) return leat__fail(error, LEAT_EINVAL, "the canvas has no pixels");
     if (canvas && (canvas->width != t->reference.width || canvas->height != t->reference.height))
         return leat__fail(error, LEAT_ESHAPE, "the canvas is %d x %d, the reference %d x %d", (int)canvas->width, (int)canvas->height,
-                          t->reference.width, t->reference.height);
-    if (canvas) leat__circle_planes_from(canvas, &t->canvas);
-    else memset(t->canvas.plane[0], 255, (size_t)t->canvas.stride * 3 * (size_t)t->canvas.height);
-    t->sse = leat__circle_planes_sse(&t->canvas, &t->reference);
-    find_ground(t);
+                          (int)t->reference.width, (int)t->reference.height);
+    if (canvas) leat__circle_image_copy(canvas, &t->canvas);
+    else memset(t->canvas.data, 255, (size_t)t->canvas.stride * (size_t)t->canvas.height);
+    sum_errors(t);
     return LEAT_OK;
+}
+
+/* ---- life cycle ------------------------------------------------------------------------------------------------------------------------- */
+
+static int allocate(leat_circle_target *t, int width, int height) {
+    size_t pixels = (size_t)width * (size_t)height;
+    if (leat__circle_image_alloc(width, height, &t->reference) != LEAT_OK) return LEAT_ENOMEM;
+    if (leat__circle_image_alloc(width, height, &t->canvas) != LEAT_OK) return LEAT_ENOMEM;
+    t->errors = leat__calloc(pixels + (size_t)height, sizeof *t->errors, LEAT_MEMORY_PLAN);
+    if (!t->errors) return LEAT_ENOMEM;
+    if (pixels > MOST_SUMMED_PIXELS) return LEAT_OK;
+    t->sums = leat__calloc(pixels + (size_t)height, 4 * sizeof *t->sums, LEAT_MEMORY_PLAN);
+    return t->sums ? LEAT_OK : LEAT_ENOMEM;
 }
 
 int leat_circle_target_open(const leat_image *reference, const leat_image *canvas, leat_circle_target **target, leat_error *error) {
     if (!target) return leat__fail(error, LEAT_EINVAL, "nowhere to put the target");
     *target = NULL;
     if (!leat__circle_image_is_valid(reference)) return leat__fail(error, LEAT_EINVAL, "the reference has no pixels");
-    leat_circle_target *t = leat__calloc(1, sizeof *t, LEAT_MEMORY_PLAN);
-    if (!t) return leat__fail(error, LEAT_ENOMEM, "no memory for a target");
-    t->refs = 1;
+    if (reference->width > LEAT_CIRCLE_MAX_SIDE || reference->height > LEAT_CIRCLE_MAX_SIDE)
+        return leat__fail(error, LEAT_ELIMIT, "the reference is %d x %d pixels; the limit is %d a side", (int)reference->width, (int)reference->height,
+                          LEAT_CIRCLE_MAX_SIDE);
     leat__cpu_init();
-    int status = leat__circle_planes_alloc(reference->width, reference->height, &t->reference);
-    if (status == LEAT_OK) status = leat__circle_planes_alloc(reference->width, reference->height, &t->canvas);
+    leat_circle_target *t = leat__calloc(1, sizeof *t, LEAT_MEMORY_PLAN);
+    int status = t ? allocate(t, reference->width, reference->height) : LEAT_ENOMEM;
+    if (t) t->refs = 1;
     if (status == LEAT_OK) {
-        leat__circle_planes_from(reference, &t->reference);
-        status = sum_reference(t);
-    }
-    if (status == LEAT_ENOMEM) leat__fail(error, status, "no memory for images of %d x %d", (int)reference->width, (int)reference->height);
-    if (status == LEAT_OK) {
+        leat__circle_image_copy(reference, &t->reference);
+        sum_reference(t);
         status = load_canvas(t, canvas, error);
+    } else {
+        leat__fail(error, status, "no memory for images of %d x %d", (int)reference->width, (int)reference->height);
     }
     if (status == LEAT_OK) *target = t;
     else leat_circle_target_unref(t);
@@ -78,18 +99,22 @@ leat_circle_target *leat_circle_target_ref(leat_circle_target *t) {
 
 void leat_circle_target_unref(leat_circle_target *t) {
     if (!t || __atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL) > 0) return;
-    leat__circle_planes_free(&t->reference);
-    leat__circle_planes_free(&t->canvas);
+    leat__free(t->reference.data);
+    leat__free(t->canvas.data);
     leat__free(t->sums);
+    leat__free(t->errors);
     leat__free(t);
 }
 
+/* ---- changing and asking ------------------------------------------------------------------------------------------------------------------ */
+
 int leat_circle_target_freeze(leat_circle_target *t, const leat_circle *circles, int64_t count, leat_error *error) {
-    int status = t ? leat_circles_check(circles, count, error) : leat__fail(error, LEAT_EINVAL, "no target");
+    if (!t) return leat__fail(error, LEAT_EINVAL, "no target");
+    int status = leat_circles_check(circles, count, error);
     if (status != LEAT_OK) return status;
-    leat__circle_planes_paint(&t->canvas, circles, count);
-    t->sse = leat__circle_planes_sse(&t->canvas, &t->reference);
-    find_ground(t);
+    status = leat_circles_render(circles, count, &t->canvas, NULL, NULL);
+    if (status != LEAT_OK) return leat__fail(error, status, "no memory to paint %lld circles", (long long)count);
+    sum_errors(t);
     return LEAT_OK;
 }
 
@@ -101,10 +126,10 @@ int leat_circle_target_width(const leat_circle_target *t) { return t->reference.
 int leat_circle_target_height(const leat_circle_target *t) { return t->reference.height; }
 uint64_t leat_circle_target_sse(const leat_circle_target *t) { return t->sse; }
 
-static int copy_out(const leat_circle_planes *planes, leat_image *image) {
+static int copy_out(const leat_image *from, leat_image *image) {
     if (!leat__circle_image_is_valid(image)) return LEAT_EINVAL;
-    if (image->width != planes->width || image->height != planes->height) return LEAT_ESHAPE;
-    leat__circle_planes_to(planes, image);
+    if (image->width != from->width || image->height != from->height) return LEAT_ESHAPE;
+    leat__circle_image_copy(from, image);
     return LEAT_OK;
 }
 
