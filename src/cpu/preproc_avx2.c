@@ -2,27 +2,10 @@
 #include "cpu/preproc.h"
 
 #include <immintrin.h>
-#include <string.h>
 
 static inline __m256 load_bytes(const uint8_t *at) { return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)at))); }
 
 /* ---- bilinear samples ---------------------------------------------------------------------------------------------------- */
-
-/* The eight bytes of output pixel x, the same in both halves. */
-static inline __m256i eight_bytes(const leat_bilinear *job, leat_sampling sampling, const uint8_t *const row[3], int x) {
-    const uint8_t *first = row[0] + job->at[0][x];
-    uint16_t luma, u, v;
-    uint32_t pairs;
-    if (sampling == LEAT_SAMPLE_PACKED) return _mm256_broadcastq_epi64(_mm_loadl_epi64((const __m128i *)first));
-    memcpy(&luma, first, 2);
-    if (sampling == LEAT_SAMPLE_SEMI) memcpy(&pairs, row[1] + job->at[1][x], 4);
-    else {
-        memcpy(&u, row[1] + job->at[1][x], 2);
-        memcpy(&v, row[2] + job->at[1][x], 2);
-        pairs = u | (uint32_t)v << 16;
-    }
-    return _mm256_set1_epi64x((int64_t)((uint64_t)pairs << 32 | luma));
-}
 
 typedef struct sampler {
     __m256i spread; /* byte order[j] to the 32 bits j */
@@ -30,34 +13,33 @@ typedef struct sampler {
 } sampler;
 
 static sampler sampler_of(const leat_bilinear *job) {
-    sampler  s;
     uint32_t control[8];
     for (int j = 0; j < 8; j++) control[j] = 0x80808000u | (job->order[j] < 8 ? job->order[j] : 0x80u);
-    s.spread = _mm256_loadu_si256((const __m256i *)control);
-    s.upper = _mm256_broadcast_ps((const __m128 *)job->down[0]);
-    s.lower = _mm256_broadcast_ps((const __m128 *)job->down[1]);
-    return s;
+    return (sampler){_mm256_loadu_si256((const __m256i *)control), _mm256_set1_ps(job->down[0]), _mm256_set1_ps(job->down[1])};
 }
 
-static inline __m256 products(const sampler *s, const leat_bilinear *job, leat_sampling sampling, int x) {
-    __m256 upper = _mm256_cvtepi32_ps(_mm256_shuffle_epi8(eight_bytes(job, sampling, job->upper, x), s->spread));
-    __m256 lower = _mm256_cvtepi32_ps(_mm256_shuffle_epi8(eight_bytes(job, sampling, job->lower, x), s->spread));
-    __m256 mixed = _mm256_add_ps(_mm256_mul_ps(upper, s->upper), _mm256_mul_ps(lower, s->lower));
-    return _mm256_mul_ps(mixed, _mm256_loadu_ps(job->across + 8 * (int64_t)x));
+static inline __m256 eight(const sampler *s, const uint8_t *at) {
+    __m256i both = _mm256_broadcastq_epi64(_mm_loadl_epi64((const __m128i *)at));
+    return _mm256_cvtepi32_ps(_mm256_shuffle_epi8(both, s->spread));
+}
+
+static inline __m256 products(const sampler *s, const leat_bilinear *job, int x) {
+    __m256 upper = _mm256_mul_ps(eight(s, job->upper + job->at[x]), s->upper);
+    __m256 lower = _mm256_mul_ps(eight(s, job->lower + job->at[x]), s->lower);
+    return _mm256_mul_ps(_mm256_add_ps(upper, lower), _mm256_loadu_ps(job->across + 8 * (int64_t)x));
 }
 
 /* The four sums of pixel x in the low half, of pixel x + 4 in the high one. */
-static inline __m256 sums(const sampler *s, const leat_bilinear *job, leat_sampling sampling, int x) {
-    __m256 a = products(s, job, sampling, x), b = products(s, job, sampling, x + 4);
+static inline __m256 sums(const sampler *s, const leat_bilinear *job, int x) {
+    __m256 a = products(s, job, x), b = products(s, job, x + 4);
     return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
 }
 
-static inline void bilinear(const leat_bilinear *job, leat_sampling sampling, float *const out[3]) {
+void leat_u8_bilinear_avx2(const leat_bilinear *job, float *const out[3]) {
     sampler s = sampler_of(job);
     int     x = 0, end = job->safe < job->n ? job->safe : job->n;
     for (; x + 8 <= end; x += 8) { /* four sums of eight pixels, transposed */
-        __m256 a = sums(&s, job, sampling, x), b = sums(&s, job, sampling, x + 1);
-        __m256 c = sums(&s, job, sampling, x + 2), d = sums(&s, job, sampling, x + 3);
+        __m256 a = sums(&s, job, x), b = sums(&s, job, x + 1), c = sums(&s, job, x + 2), d = sums(&s, job, x + 3);
         __m256 ab = _mm256_unpacklo_ps(a, b), cd = _mm256_unpacklo_ps(c, d);
         __m256 ef = _mm256_unpackhi_ps(a, b), gh = _mm256_unpackhi_ps(c, d);
         __m256 s0 = _mm256_shuffle_ps(ab, cd, 0x44), s3 = _mm256_shuffle_ps(ef, gh, 0xee);
@@ -65,27 +47,36 @@ static inline void bilinear(const leat_bilinear *job, leat_sampling sampling, fl
         _mm256_storeu_ps(out[1] + x, _mm256_shuffle_ps(ab, cd, 0xee));
         _mm256_storeu_ps(out[2] + x, _mm256_shuffle_ps(ef, gh, 0x44));
     }
-    leat__bilinear_from(job, sampling, x, out);
+    leat__bilinear_from(job, x, out);
 }
 
-void leat_u8_bilinear_packed_avx2(const leat_bilinear *job, float *const out[3]) { bilinear(job, LEAT_SAMPLE_PACKED, out); }
-void leat_u8_bilinear_semi_avx2(const leat_bilinear *job, float *const out[3]) { bilinear(job, LEAT_SAMPLE_SEMI, out); }
-void leat_u8_bilinear_planar_avx2(const leat_bilinear *job, float *const out[3]) { bilinear(job, LEAT_SAMPLE_PLANAR, out); }
+/* ---- weighted sums --------------------------------------------------------------------------------------------------- */
 
-/* ---- averages ------------------------------------------------------------------------------------------------------------ */
+static inline __m256 weighed(const uint8_t *at, __m256 weight) { return _mm256_mul_ps(weight, load_bytes(at)); }
+
+/* 32 sums of k rows; four accumulators hide the latency of the additions. */
+static inline void sum_rows(const uint8_t *rows, int64_t stride, const float *w, int k, float *out) {
+    __m256 weight = _mm256_set1_ps(w[0]);
+    __m256 a = weighed(rows, weight), b = weighed(rows + 8, weight), c = weighed(rows + 16, weight), d = weighed(rows + 24, weight);
+    for (int r = 1; r < k; r++) {
+        const uint8_t *row = rows + r * stride;
+        weight = _mm256_set1_ps(w[r]);
+        a = _mm256_add_ps(a, weighed(row, weight));
+        b = _mm256_add_ps(b, weighed(row + 8, weight));
+        c = _mm256_add_ps(c, weighed(row + 16, weight));
+        d = _mm256_add_ps(d, weighed(row + 24, weight));
+    }
+    _mm256_storeu_ps(out, a);
+    _mm256_storeu_ps(out + 8, b);
+    _mm256_storeu_ps(out + 16, c);
+    _mm256_storeu_ps(out + 24, d);
+}
 
 void leat_u8_rows_avx2(const uint8_t *rows, int64_t stride, const float *w, int k, float *out, int n) {
     int i = 0;
-    for (; i + 32 <= n; i += 32) { /* four accumulators hide the latency of the sum */
-        __m256 weight = _mm256_set1_ps(w[0]), sum[4];
-        for (int j = 0; j < 4; j++) sum[j] = _mm256_mul_ps(weight, load_bytes(rows + i + 8 * j));
-        for (int r = 1; r < k; r++) {
-            weight = _mm256_set1_ps(w[r]);
-            for (int j = 0; j < 4; j++)
-                sum[j] = _mm256_add_ps(sum[j], _mm256_mul_ps(weight, load_bytes(rows + r * stride + i + 8 * j)));
-        }
-        for (int j = 0; j < 4; j++) _mm256_storeu_ps(out + i + 8 * j, sum[j]);
-    }
+    if (k == 2) /* the usual case, unrolled */
+        for (; i + 32 <= n; i += 32) sum_rows(rows + i, stride, w, 2, out + i);
+    for (; i + 32 <= n; i += 32) sum_rows(rows + i, stride, w, k, out + i);
     for (; i + 8 <= n; i += 8) {
         __m256 sum = _mm256_mul_ps(_mm256_set1_ps(w[0]), load_bytes(rows + i));
         for (int r = 1; r < k; r++) sum = _mm256_add_ps(sum, _mm256_mul_ps(_mm256_set1_ps(w[r]), load_bytes(rows + r * stride + i)));
@@ -107,6 +98,51 @@ void leat_f32_columns_avx2(const float *cells, int cell, const int32_t *first, c
         out[1][x] = _mm_cvtss_f32(_mm_shuffle_ps(sum, sum, 1));
         if (cell > 2) out[2][x] = _mm_cvtss_f32(_mm_shuffle_ps(sum, sum, 2));
     }
+}
+
+/* The pairs of floats at a and b, one in each half's low part; those of c and d in the high one. */
+static inline __m256 four_pairs(const float *a, const float *b, const float *c, const float *d) {
+    __m128 low = _mm_loadh_pi(_mm_castpd_ps(_mm_load_sd((const double *)(const void *)a)), (const __m64 *)(const void *)b);
+    __m128 high = _mm_loadh_pi(_mm_castpd_ps(_mm_load_sd((const double *)(const void *)c)), (const __m64 *)(const void *)d);
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(low), high, 1);
+}
+
+/* first[k], [k + 1], [k + 4], [k + 5]: so that a shuffle of two such gives eight in order. */
+static inline __m256 gather_pairs(const float *cells, int cell, const int32_t *k) {
+    return four_pairs(cells + cell * (int64_t)k[0], cells + cell * (int64_t)k[1], cells + cell * (int64_t)k[4], cells + cell * (int64_t)k[5]);
+}
+
+static inline __m256 pair_weights(const float *w) { return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(w)), _mm_loadu_ps(w + 8), 1); }
+
+static void pairs_of_one(const float *cells, const int32_t *first, const float *w, float *out, int n) {
+    for (int x = 0; x < n; x += 8) {
+        __m256 a = _mm256_mul_ps(gather_pairs(cells, 1, first + x), pair_weights(w + 2 * x));
+        __m256 b = _mm256_mul_ps(gather_pairs(cells, 1, first + x + 2), pair_weights(w + 2 * x + 4));
+        _mm256_storeu_ps(out + x, _mm256_add_ps(_mm256_shuffle_ps(a, b, 0x88), _mm256_shuffle_ps(a, b, 0xdd)));
+    }
+}
+
+/* Two components of pixels x, x + 1, x + 4, x + 5. */
+static inline __m256 mixed_pairs(const float *cells, const int32_t *first, const float *w) {
+    __m256 weights = pair_weights(w);
+    __m256 left = _mm256_mul_ps(gather_pairs(cells, 2, first), _mm256_moveldup_ps(weights));
+    return _mm256_add_ps(left, _mm256_mul_ps(gather_pairs(cells + 2, 2, first), _mm256_movehdup_ps(weights)));
+}
+
+static void pairs_of_two(const float *cells, const int32_t *first, const float *w, float *const out[2], int n) {
+    for (int x = 0; x < n; x += 8) {
+        __m256 a = mixed_pairs(cells, first + x, w + 2 * x), b = mixed_pairs(cells, first + x + 2, w + 2 * x + 4);
+        _mm256_storeu_ps(out[0] + x, _mm256_shuffle_ps(a, b, 0x88));
+        _mm256_storeu_ps(out[1] + x, _mm256_shuffle_ps(a, b, 0xdd));
+    }
+}
+
+void leat_f32_pairs_avx2(const float *cells, int cell, const int32_t *first, const float *w, float *const out[2], int n) {
+    int eights = n & ~7;
+    if (cell == 1) pairs_of_one(cells, first, w, out[0], eights);
+    else pairs_of_two(cells, first, w, out, eights);
+    float *const rest[2] = {out[0] + eights, cell == 2 ? out[1] + eights : NULL};
+    leat_f32_pairs_ref(cells, cell, first + eights, w + 2 * (int64_t)eights, rest, n - eights);
 }
 
 /* ---- colours and types --------------------------------------------------------------------------------------------------- */

@@ -7,37 +7,27 @@
 
 /* ---- bilinear samples ---------------------------------------------------------------------------------------------------- */
 
-/* The byte at place `k` of the eight, of the row whose planes are `row`. */
-static int byte_at(const leat_bilinear *job, leat_sampling sampling, const uint8_t *const row[3], int x, int k) {
-    if (sampling == LEAT_SAMPLE_PACKED) return row[0][job->at[0][x] + k];
-    if (k < 2) return row[0][job->at[0][x] + k];
-    if (sampling == LEAT_SAMPLE_SEMI) return row[1][job->at[1][x] + k - 4];
-    return k < 6 ? row[1][job->at[1][x] + k - 4] : row[2][job->at[1][x] + k - 6];
-}
-
-static float product(const leat_bilinear *job, leat_sampling sampling, int x, int j) {
+static float product(const leat_bilinear *job, int x, int j) {
     float across = job->across[8 * (int64_t)x + j];
     int   place = job->order[j];
     if (across == 0 || place > 7) return 0; /* such bytes need not exist */
-    float upper = (float)byte_at(job, sampling, job->upper, x, place), lower = (float)byte_at(job, sampling, job->lower, x, place);
-    return (upper * job->down[0][j & 3] + lower * job->down[1][j & 3]) * across;
+    int64_t at = (int64_t)job->at[x] + place;
+    return ((float)job->upper[at] * job->down[0] + (float)job->lower[at] * job->down[1]) * across;
 }
 
-void leat__bilinear_from(const leat_bilinear *job, leat_sampling sampling, int from, float *const out[3]) {
+void leat__bilinear_from(const leat_bilinear *job, int from, float *const out[3]) {
     for (int x = from; x < job->n; x++) {
         float s[4];
-        for (int k = 0; k < 4; k++) s[k] = product(job, sampling, x, k) + product(job, sampling, x, k + 4);
+        for (int k = 0; k < 4; k++) s[k] = product(job, x, k) + product(job, x, k + 4);
         out[0][x] = s[0] + s[3];
         out[1][x] = s[1];
         out[2][x] = s[2];
     }
 }
 
-void leat_u8_bilinear_packed_ref(const leat_bilinear *job, float *const out[3]) { leat__bilinear_from(job, LEAT_SAMPLE_PACKED, 0, out); }
-void leat_u8_bilinear_semi_ref(const leat_bilinear *job, float *const out[3]) { leat__bilinear_from(job, LEAT_SAMPLE_SEMI, 0, out); }
-void leat_u8_bilinear_planar_ref(const leat_bilinear *job, float *const out[3]) { leat__bilinear_from(job, LEAT_SAMPLE_PLANAR, 0, out); }
+void leat_u8_bilinear_ref(const leat_bilinear *job, float *const out[3]) { leat__bilinear_from(job, 0, out); }
 
-/* ---- averages ------------------------------------------------------------------------------------------------------------ */
+/* ---- weighted sums --------------------------------------------------------------------------------------------------- */
 
 void leat_u8_rows_ref(const uint8_t *rows, int64_t stride, const float *w, int k, float *out, int n) {
     for (int i = 0; i < n; i++) {
@@ -54,6 +44,14 @@ void leat_f32_columns_ref(const float *cells, int cell, const int32_t *first, co
             float sum = 0;
             for (int t = 0; t < taps[x]; t++) sum += w[t] * at[cell * t];
             out[c][x] = sum;
+        }
+}
+
+void leat_f32_pairs_ref(const float *cells, int cell, const int32_t *first, const float *w, float *const out[2], int n) {
+    for (int x = 0; x < n; x++)
+        for (int c = 0; c < cell; c++) {
+            const float *at = cells + cell * (int64_t)first[x] + c;
+            out[c][x] = at[0] * w[2 * x] + at[cell] * w[2 * x + 1];
         }
 }
 

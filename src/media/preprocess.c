@@ -1,7 +1,7 @@
 /* preprocess.c - from a frame to a network's input: crop, resize, pad, convert colours, normalise, reorder, without an intermediate image.
  *
  * One pass for every format.  The output is cut into bands of rows, which threads take; within a band each row is made on its own: its
- * components (preprocess_bilinear.c, preprocess_average.c) stay in the first cache until they are output elements (preprocess_emit.c).
+ * components (preprocess_bilinear.c, preprocess_weighted.c) stay in the first cache until they are output elements (preprocess_emit.c).
  * A row does not depend on the band it is in, so the number of threads changes nothing.
  */
 #include "leat/media.h"
@@ -81,8 +81,8 @@ static size_t row_floats(const leat_preprocess *p) { return ((size_t)p->width + 
 
 size_t leat_preprocess_scratch_bytes(const leat_preprocess *options) {
     if (!options_are_valid(options)) return 0;
-    size_t width = row_floats(options), bilinear = leat__pre_bilinear_floats(width), average = leat__pre_average_floats(width);
-    size_t rest = options->antialias == LEAT_ANTIALIAS_NONE || bilinear > average ? bilinear : average;
+    size_t width = row_floats(options), bilinear = leat__pre_bilinear_floats(width), weighted = leat__pre_weighted_floats(width);
+    size_t rest = bilinear > weighted ? bilinear : weighted;
     return (9 * width + (rest + 15) / 16 * 16) * sizeof(float);
 }
 
@@ -94,11 +94,6 @@ static void share_scratch(leat_pre_pass *pass, float *scratch) {
     }
     pass->mixed = scratch + 6 * width;
     pass->rest = scratch + 9 * width;
-}
-
-static leat_sampling sampling_of(leat_pixel_format format) {
-    if (format == LEAT_PIXEL_NV12) return LEAT_SAMPLE_SEMI;
-    return format == LEAT_PIXEL_I420 ? LEAT_SAMPLE_PLANAR : LEAT_SAMPLE_PACKED;
 }
 
 /* Output columns that the source covers. */
@@ -122,7 +117,7 @@ static void run_band(void *arg, int64_t index, int worker) {
     int           begin = (int)(height * index / b->n), end = (int)(height * (index + 1) / b->n);
     share_scratch(&pass, (float *)(void *)(b->scratch + (size_t)worker * b->scratch_bytes));
     int shrinks = pass.at.width < pass.at.crop_width || pass.at.height < pass.at.crop_height;
-    if (shrinks && pass.p->antialias != LEAT_ANTIALIAS_NONE) leat__pre_average(&pass, begin, end);
+    if (pass.is_planar || (shrinks && pass.p->antialias != LEAT_ANTIALIAS_NONE)) leat__pre_weighted(&pass, begin, end);
     else leat__pre_bilinear(&pass, begin, end);
 }
 
@@ -131,8 +126,8 @@ int leat_preprocess_frame(const leat_preprocess *options, const leat_frame *fram
     if (!options_are_valid(options) || !leat_frame_is_valid(frame) || !out || !scratch) return LEAT_EINVAL;
     if (!place(options, frame->width, frame->height, &pass.at)) return LEAT_EINVAL;
     leat__cpu_init();
-    pass.sampling = sampling_of(frame->format);
     pass.is_yuv = frame->format >= LEAT_PIXEL_UYVY;
+    pass.is_planar = frame->format >= LEAT_PIXEL_NV12;
     cover_columns(&pass);
     leat__pre_emit_init(&pass);
     int   threads = leat_tpool_threads(pool);

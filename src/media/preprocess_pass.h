@@ -1,7 +1,7 @@
 /* preprocess_pass.h - what the parts of the fused preprocessing share.
  *
- * preprocess.c checks, places and cuts the output into bands of rows; preprocess_bilinear.c (two by two neighbours) or
- * preprocess_average.c (all pixels that an output pixel covers) make the components of a row; preprocess_emit.c turns them into output.
+ * preprocess.c checks, places and cuts the output into bands of rows; preprocess_bilinear.c (two by two neighbours in
+ * packed formats) or preprocess_weighted.c (the others, and averages) make the components of a row; preprocess_emit.c turns them into output.
  */
 #ifndef LEAT_MEDIA_PREPROCESS_PASS_H
 #define LEAT_MEDIA_PREPROCESS_PASS_H
@@ -22,8 +22,7 @@ typedef struct leat_pre_pass {
     const leat_preprocess *p;
     const leat_frame      *frame;
     leat_pre_place         at;
-    leat_sampling          sampling;
-    int                    is_yuv;
+    int                    is_yuv, is_planar;
     int                    from, to;       /* output columns that the source covers */
     float                  mul[3], add[3]; /* by output channel */
     leat_color             color;          /* is_yuv */
@@ -41,10 +40,10 @@ static inline double leat__pre_position(int64_t to, int64_t first, int64_t sourc
 
 /* Floats of scratch in `rest` for an output `width` columns wide (a multiple of 16). */
 size_t leat__pre_bilinear_floats(size_t width);
-size_t leat__pre_average_floats(size_t width);
+size_t leat__pre_weighted_floats(size_t width);
 /* Make output rows [begin, end). */
 void leat__pre_bilinear(leat_pre_pass *pass, int begin, int end);
-void leat__pre_average(leat_pre_pass *pass, int begin, int end);
+void leat__pre_weighted(leat_pre_pass *pass, int begin, int end);
 
 /* Fills the factors of normalisation and of the colour matrix. */
 void leat__pre_emit_init(leat_pre_pass *pass);
