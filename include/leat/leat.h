@@ -3,6 +3,7 @@
 #define LEAT_LEAT_H
 
 #include "leat/circlefit.h"
+#include "leat/circlefitter.h"
 #include "leat/common.h"
 #include "leat/detect.h"
 #include "leat/draw.h"
