@@ -1,4 +1,4 @@
-/* bench_detect.c - decode and suppression of a [1, 16128, 7] output with 1,300 candidates, and the tracker; microseconds, median.
+/* bench_detect.c - decode and suppression of a [1, 16128, 7] output with 1,300 candidates; microseconds, median.
  *
  *     build/bench/bench_detect
  */
@@ -32,7 +32,7 @@ static void fill(float *t, int passing, int objects) {
 static void measure(const char *name, const leat_tensor *t, const leat_detector_options *options) {
     static double decode[ROUNDS], nms[ROUNDS], all[ROUNDS];
     static leat_detection found[ANCHORS];
-    const leat_detect_view view = {{0.5f, 0.5f, 0, 0, 512, 512}, {0, 0, 1024, 1024}, 1024, 1024};
+    const leat_detect_view view = {{0.5f, 0.5f, 0, 0, 512, 512}, 1024, 1024};
     leat_detect_times times = {0};
     leat_decode *d;
     leat_error error;

@@ -15,14 +15,14 @@ typedef enum cli_kind {
 } cli_kind;
 
 typedef enum cli_option_id {
-    OPT_ANTIALIAS, OPT_BATCH, OPT_CHECK, OPT_COLOR, OPT_CONTEXTS, OPT_DOT, OPT_DUMP, OPT_DURATION, OPT_FIT, OPT_FORMAT, OPT_HELP, OPT_INPUT, OPT_ISA, OPT_JSON,
-    OPT_LABELS, OPT_MARKDOWN, OPT_MEAN, OPT_MEASURE, OPT_OUTPUT_DIR, OPT_PER_OP, OPT_PRESET, OPT_PROFILE, OPT_QUIET, OPT_RANDOM, OPT_REPS,
-    OPT_SHAPE, OPT_SIZE, OPT_STD, OPT_THREADS, OPT_TOP, OPT_WARMUP, OPT_COUNT
+    OPT_ANTIALIAS, OPT_BATCH, OPT_CHECK, OPT_COLOR, OPT_CONF, OPT_CONF_LOW, OPT_CONTEXTS, OPT_DOT, OPT_DUMP, OPT_DURATION, OPT_FIT, OPT_FORMAT, OPT_HELP, OPT_INPUT, OPT_ISA, OPT_JSON,
+    OPT_LABELS, OPT_MARKDOWN, OPT_MAX_AGE, OPT_MEAN, OPT_MEASURE, OPT_MIN_HITS, OPT_OUT, OPT_OUTPUT_DIR, OPT_PER_OP, OPT_PRESET, OPT_PROFILE, OPT_QUIET, OPT_RANDOM, OPT_REPS,
+    OPT_SHAPE, OPT_SIZE, OPT_STD, OPT_THREADS, OPT_TOP, OPT_TRACKER, OPT_WARMUP, OPT_COUNT
 } cli_option_id;
 
 /* Which commands an option belongs to: bit i = command i of cli_commands. */
 enum {
-    IN_INSPECT = 1, IN_RUN = 2, IN_BENCH = 4, IN_CLASSIFY = 8, IN_CPU = 16, IN_COMPLETION = 32, IN_VERSION = 64, IN_HELP = 128, IN_ALL = 255
+    IN_INSPECT = 1, IN_RUN = 2, IN_BENCH = 4, IN_CLASSIFY = 8, IN_TRACK = 16, IN_CPU = 32, IN_COMPLETION = 64, IN_VERSION = 128, IN_HELP = 256, IN_ALL = 511
 };
 
 typedef struct cli_option {
@@ -81,6 +81,7 @@ int cli_inspect(const cli_args *args);
 int cli_run(const cli_args *args);
 int cli_bench(const cli_args *args);
 int cli_classify(const cli_args *args);
+int cli_track(const cli_args *args);
 int cli_cpu(const cli_args *args);
 int cli_completion(const cli_args *args);
 int cli_version(const cli_args *args);

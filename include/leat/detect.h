@@ -1,7 +1,7 @@
 /* detect.h - object detection: a detector over a model, non-maximum suppression, a tracker, and text files of tracks.
  *
  *     leat_detector_open -> leat_detector_run (an image in, boxes out)
- *     or, stage by stage in a pipeline: leat_detector_prepare_image -> leat_detector_infer -> leat_tracker_update
+ *     or, stage by stage in a pipeline: leat_detector_prepare_frame -> leat_detector_infer -> leat_tracker_update
  *
  * Boxes are edges in pixels of the source: x1 <= x < x2.  Everything is allocated in the _open functions.
  */
@@ -98,7 +98,7 @@ typedef struct leat_detector_options {
     int32_t          logits;            /* 1 = objectness and class scores still need the sigmoid */
     const int32_t   *classes;           /* the class ids wanted [n_classes], borrowed during open; NULL = all */
     int32_t          n_classes;
-    leat_rect        crop;              /* part of the source that is looked at, cut to its size; width 0 = all */
+    leat_rect        crop;              /* part of the source that is looked at, cut to the source; width 0 = all */
     int32_t          batch;             /* images of one run at most; a batch size fixed by the model wins */
     int32_t          threads;           /* of the model's pool, 0 = all */
 } leat_detector_options;
@@ -122,7 +122,7 @@ typedef struct leat_detector_info {
     int32_t         classes, batch;
     int32_t         max_detections; /* of one image: room that arrays of results need */
     int64_t         anchors;        /* candidates of one image before the threshold */
-    leat_preprocess preprocess;
+    leat_preprocess preprocess;     /* without the crop, which depends on the source */
     size_t          input_bytes;    /* of one image in the model's input */
     size_t          scratch_bytes;  /* of leat_detector_prepare_*() */
 } leat_detector_info;
@@ -130,14 +130,15 @@ void leat_detector_get_info(const leat_detector *detector, leat_detector_info *i
 
 /* Where the source lands in the input of the network, for mapping boxes back. */
 typedef struct leat_detect_view {
-    leat_placement placement;
-    leat_rect      crop;          /* of the source, never empty */
-    int32_t        width, height; /* of the source */
+    leat_placement placement;     /* the crop is in its offsets */
+    int32_t        width, height; /* of the source, pixels */
 } leat_detect_view;
 
-/* Crops, resizes and normalises `image` into `input` [info.input_bytes, 64-byte aligned], using scratch [info.scratch_bytes, 64-byte
- * aligned].  Fills *view.  LEAT_EINVAL when the image is invalid or the crop lies outside.
+/* Crops, resizes and normalises `frame`, of any format, into `input` [info.input_bytes, 64-byte aligned], using scratch [info.scratch_bytes,
+ * 64-byte aligned].  Fills *view.  LEAT_EINVAL when the frame is invalid or the crop lies outside.
  * Any thread, several at once for one detector; RT-safe. */
+int leat_detector_prepare_frame(const leat_detector *detector, const struct leat_frame *frame, void *input, void *scratch, leat_detect_view *view);
+/* The same for an image. */
 int leat_detector_prepare_image(const leat_detector *detector, const leat_image *image, void *input, void *scratch, leat_detect_view *view);
 
 typedef struct leat_detect_times {

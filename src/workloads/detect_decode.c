@@ -193,14 +193,13 @@ static float cut(float x, float most) { return x < 0 ? 0 : x > most ? most : x; 
 /* From the network's input back to the source, cut to it; 0 when nothing is left. */
 static int map_back(const leat_detect_view *view, leat_detection *t) {
     const leat_placement *p = &view->placement;
-    float x = (float)view->crop.x, y = (float)view->crop.y;
-    t->x1 = cut((t->x1 - p->offset_x) / p->scale_x + x, (float)view->width);
-    t->x2 = cut((t->x2 - p->offset_x) / p->scale_x + x, (float)view->width);
-    t->y1 = cut((t->y1 - p->offset_y) / p->scale_y + y, (float)view->height);
-    t->y2 = cut((t->y2 - p->offset_y) / p->scale_y + y, (float)view->height);
+    t->x1 = cut((t->x1 - p->offset_x) / p->scale_x, (float)view->width);
+    t->x2 = cut((t->x2 - p->offset_x) / p->scale_x, (float)view->width);
+    t->y1 = cut((t->y1 - p->offset_y) / p->scale_y, (float)view->height);
+    t->y2 = cut((t->y2 - p->offset_y) / p->scale_y, (float)view->height);
     for (int i = 0; i < t->landmarks; i++) {
-        t->points[i][0] = (t->points[i][0] - p->offset_x) / p->scale_x + x;
-        t->points[i][1] = (t->points[i][1] - p->offset_y) / p->scale_y + y;
+        t->points[i][0] = (t->points[i][0] - p->offset_x) / p->scale_x;
+        t->points[i][1] = (t->points[i][1] - p->offset_y) / p->scale_y;
     }
     return t->x2 > t->x1 && t->y2 > t->y1;
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "leat/detect.h"
+#include "leat/video.h"
 
 enum { DEFAULT_SIDE = 640, MAX_BATCH = 256, MAX_OUTPUTS = 16, MAX_SIDE = 16384 };
 
@@ -131,6 +132,7 @@ static int settle_preprocess(leat_detector *d, const leat_detector_options *opti
     if (!options->own_preprocess) leat_decoder_preset(d->info.decoder, &d->preprocess);
     if (options->fit >= 0) d->preprocess.fit = (leat_fit)options->fit;
     d->crop = options->crop;
+    memset(d->preprocess.crop_rect, 0, sizeof d->preprocess.crop_rect);
     d->scratch_bytes = leat_preprocess_scratch_bytes(&d->preprocess);
     if (d->scratch_bytes == 0)
         return leat__fail(error, LEAT_EUNSUPPORTED, "no preprocessing into %s of %d x %d with these means and deviations",
@@ -189,26 +191,32 @@ leat_context *leat_detector_context(leat_detector *d) { return d->context; }
 
 /* ---- prepare -------------------------------------------------------------------------------------------------------------- */
 
-/* The part of the crop that lies inside; LEAT_EINVAL when that is nothing. */
-static int set_view(const leat_detector *d, int width, int height, leat_detect_view *view) {
-    leat_rect c = d->crop.width > 0 ? d->crop : (leat_rect){0, 0, width, height};
-    int64_t right = (int64_t)c.x + c.width, bottom = (int64_t)c.y + c.height;
-    if (c.x < 0) c.x = 0;
-    if (c.y < 0) c.y = 0;
-    c.width = (int32_t)((right < width ? right : width) - c.x);
-    c.height = (int32_t)((bottom < height ? bottom : height) - c.y);
-    if (c.x >= width || c.y >= height || c.width < 1 || c.height < 1) return LEAT_EINVAL;
-    view->crop = c;
+/* The preprocessing of a source of this size: with the part of the crop that lies inside; LEAT_EINVAL when that is nothing. */
+static int set_view(const leat_detector *d, int width, int height, leat_preprocess *p, leat_detect_view *view) {
+    leat_rect c = d->crop;
+    int64_t x = c.x > 0 ? c.x : 0, y = c.y > 0 ? c.y : 0, right = (int64_t)c.x + c.width, bottom = (int64_t)c.y + c.height;
+    *p = d->preprocess;
     view->width = width, view->height = height;
-    return leat_preprocess_place(&d->preprocess, c.width, c.height, &view->placement);
+    if (c.width > 0) {
+        if (right > width) right = width;
+        if (bottom > height) bottom = height;
+        if (x >= right || y >= bottom) return LEAT_EINVAL;
+        const int32_t rect[4] = {(int32_t)x, (int32_t)y, (int32_t)(right - x), (int32_t)(bottom - y)};
+        memcpy(p->crop_rect, rect, sizeof rect);
+    }
+    return leat_preprocess_place(p, width, height, &view->placement);
+}
+
+int leat_detector_prepare_frame(const leat_detector *d, const leat_frame *frame, void *input, void *scratch, leat_detect_view *view) {
+    leat_preprocess p;
+    int status = set_view(d, frame->width, frame->height, &p, view);
+    return status == LEAT_OK ? leat_preprocess_frame(&p, frame, NULL, input, scratch) : status;
 }
 
 int leat_detector_prepare_image(const leat_detector *d, const leat_image *image, void *input, void *scratch, leat_detect_view *view) {
-    if (!image->data || image->width < 1 || image->height < 1) return LEAT_EINVAL;
-    int status = set_view(d, image->width, image->height, view);
-    if (status != LEAT_OK) return status;
-    leat_image part = {image->data + view->crop.y * image->stride + 3 * (int64_t)view->crop.x, view->crop.width, view->crop.height, image->stride};
-    return leat_preprocess_run(&d->preprocess, &part, input, scratch);
+    leat_frame frame;
+    int status = leat_frame_from_image(image, &frame);
+    return status == LEAT_OK ? leat_detector_prepare_frame(d, &frame, input, scratch, view) : status;
 }
 
 /* ---- run ------------------------------------------------------------------------------------------------------------------ */

@@ -24,7 +24,7 @@ static leat_error error;
 static int setup(void **state) {
     leat_detector_options_default(&options);
     options.preprocess.width = options.preprocess.height = 64; /* 8 x 8, 4 x 4, 2 x 2 cells: 84, three times 252, with stride 64 85 */
-    plain = (leat_detect_view){{1, 1, 0, 0, 64, 64}, {0, 0, 64, 64}, 64, 64};
+    plain = (leat_detect_view){{1, 1, 0, 0, 64, 64}, 64, 64};
     memset(&error, 0, sizeof error);
     return 0;
 }
@@ -149,16 +149,17 @@ static void yunet(void **state) {
 static void maps_back_through_crop_and_letterbox(void **state) {
     leat_preprocess p;
     leat_tensor t = tensor(1, 252, 6);
-    leat_detect_view view = {.crop = {100, 50, 400, 200}, .width = 640, .height = 480};
+    leat_detect_view view = {.width = 640, .height = 480};
     leat_preprocess_default(&p);
     p.width = p.height = 64;
+    memcpy(p.crop_rect, (int32_t[]){100, 50, 400, 200}, sizeof p.crop_rect);
     p.fit = LEAT_FIT_LETTERBOX; /* 400 x 200 becomes 64 x 32, 16 rows of padding above */
-    assert_int_equal(leat_preprocess_place(&p, 400, 200, &view.placement), LEAT_OK);
+    assert_int_equal(leat_preprocess_place(&p, 640, 480, &view.placement), LEAT_OK);
     set(at(&t, 0, 0), 6, (float[]){32, 32, 32, 16, 1, 0.5f});
     assert_int_equal(decode(&t, 1, LEAT_DECODER_YOLOV5, 0, &view), 1);
     check(&found[0], 0, 0.5, 100 + 100, 50 + 50, 100 + 300, 50 + 150);
     p.fit = LEAT_FIT_STRETCH;
-    assert_int_equal(leat_preprocess_place(&p, 400, 200, &view.placement), LEAT_OK);
+    assert_int_equal(leat_preprocess_place(&p, 640, 480, &view.placement), LEAT_OK);
     assert_int_equal(decode(&t, 1, LEAT_DECODER_YOLOV5, 0, &view), 1);
     check(&found[0], 0, 0.5, 100 + 100, 50 + 75, 100 + 300, 50 + 125);
     free(t.data);
@@ -270,7 +271,7 @@ static void all_anchors_pass(void **state) {
     leat_detect_times times;
     leat_decode *d;
     options.preprocess.width = options.preprocess.height = 512;
-    leat_detect_view view = {{1, 1, 0, 0, 512, 512}, {0, 0, 512, 512}, 512, 512};
+    leat_detect_view view = {{1, 1, 0, 0, 512, 512}, 512, 512};
     for (int i = 0; i < 16128; i++) set(at(&t, i, 0), 7, (float[]){(float)(i % 128) * 4, (float)(i / 128) * 4, 6, 6, 1, 0.9f, 0.1f});
     assert_int_equal(leat_decode_open(&t, NULL, 1, &options, &d, &error), LEAT_OK);
     assert_int_equal(leat_decode_run(d, &t, 0, &view, found, &times), MOST);
