@@ -8,3 +8,8 @@ bench: $(BUILD)/bench/bench_kernels $(BUILD)/bench/bench_media   ## kernels as a
 bench-peers: $(BUILD)/libleat.so   ## whole networks against ONNX Runtime and ncnn, interleaved
 	python3 bench/peers/bench_peers.py --library $(BUILD)/libleat.so --out $(BUILD)/peers $(PEERS_ARGS)
 .PHONY: bench bench-peers
+
+# CIRCLEFIT_CHECKOUT: a checkout of the Go original, MayFlyCircleFit.
+bench-circlefit: $(BUILD)/bench/bench_circlefit   ## circle scenes: drawing and measuring; with CIRCLEFIT_CHECKOUT=folder beside the Go original
+	$(if $(CIRCLEFIT_CHECKOUT),python3 bench/peers/bench_circlefit.py --checkout $(CIRCLEFIT_CHECKOUT) --leat $< --out $(BUILD)/peers/circlefit,$<)
+.PHONY: bench-circlefit
