@@ -25,13 +25,12 @@ BALANCE, BOX, OBJECT, CLASS = (4.0, 1.0, 0.4), 2.0, 20.0, 0.4
 # --- what the heads should say --------------------------------------------------------------------------------------------------
 
 
-def split(boxes, flip):
-    """Objects [n, 7] = picture, class, centre, size, counts, of a batch [N, MAX_BOXES, 6] of 256 or 512 pixels' width `side` mirrored where flip."""
+def objects_of(boxes, side, flips):
+    """Objects [n, 7] = picture, class, centre, size, counts, of a batch's boxes [N, MAX_BOXES, 6] in pictures of `side`, mirrored as they were."""
     picture, row = torch.nonzero(boxes[:, :, 0] >= 0, as_tuple=True)
     b = boxes[picture, row]
     size, centre = b[:, 3:5] - b[:, 1:3], (b[:, 1:3] + b[:, 3:5]) / 2
-    side, mirrored = flip
-    centre = torch.where(mirrored[picture], side - centre, centre)
+    centre = torch.where(flips[picture], side - centre, centre)
     counts = (b[:, 5] >= detector_data.LEAST_VISIBLE) & (size.min(1).values >= detector_data.LEAST_SIDE)
     return torch.cat([picture[:, None].float(), b[:, :1], centre, size, counts[:, None].float()], 1)
 
@@ -96,25 +95,25 @@ def level_loss(head, level, objects):
 # --- training -------------------------------------------------------------------------------------------------------------------
 
 
-def augment(x, rng):
-    """Colour, brightness, and at times softness; x is [N, 3, H, W] 0..1."""
-    n = len(x)
-    gain = torch.from_numpy(rng.uniform(0.75, 1.25, (n, 1, 1, 1)) * rng.uniform(0.92, 1.08, (n, 3, 1, 1))).float()
-    lift = torch.from_numpy(rng.uniform(-0.06, 0.06, (n, 1, 1, 1))).float()
-    return (x * gain + lift).clamp(0, 1)
+def load(pixels, flips, rng):
+    """Pictures [N, H, W, 3] mirrored, of varied colour and brightness, as floats [N, 3, H, W], channels last."""
+    n = len(pixels)
+    for i, (across, down) in enumerate(flips):
+        if across or down:
+            pixels[i] = pixels[i][::-1 if down else 1, ::-1 if across else 1]
+    gain = rng.uniform(0.75, 1.25, (n, 1, 1, 1)) * rng.uniform(0.92, 1.08, (n, 1, 1, 3)) / 255
+    lift = rng.uniform(-0.06, 0.06, (n, 1, 1, 1))
+    x = torch.from_numpy(pixels).float().mul_(torch.from_numpy(gain).float()).add_(torch.from_numpy(lift).float()).clamp_(0, 1)
+    return x.permute(0, 3, 1, 2)
 
 
-def batches(path, size, rng):
+def batches(path, size, rng, skip=0):
     pixels, boxes = np.load(f"{path}.pixels.npy", mmap_mode="r"), np.load(f"{path}.boxes.npy")
-    order = rng.permutation(len(pixels))
-    side = pixels.shape[1]
-    for i in range(0, len(order) - size + 1, size):
+    order, side = rng.permutation(len(pixels)), pixels.shape[1]
+    for i in range(skip * size, len(order) - size + 1, size):
         pick = np.sort(order[i:i + size])
-        x = torch.from_numpy(pixels[pick]).permute(0, 3, 1, 2).float() / 255  # channels last, as stored
-        flips = torch.from_numpy(rng.random((size, 2)) < 0.5)
-        x = torch.where(flips[:, 0, None, None, None], x.flip(3), x)
-        x = torch.where(flips[:, 1, None, None, None], x.flip(2), x)
-        yield augment(x, rng).contiguous(memory_format=torch.channels_last), split(torch.from_numpy(boxes[pick]), (side, flips))
+        flips = rng.random((size, 2)) < 0.5
+        yield load(pixels[pick], flips, rng), objects_of(torch.from_numpy(boxes[pick]), side, torch.from_numpy(flips))
 
 
 class Trainer:
@@ -165,12 +164,11 @@ class Trainer:
             if self.step >= first + (epoch + 1) * steps:
                 continue
             total, count, start = 0.0, 0, time.time()
-            for i, (x, objects) in enumerate(batches(path, size, np.random.default_rng((SEED, first, epoch)))):
-                at = epoch * steps + i
-                if first + at < self.step:
-                    continue
+            skip = max(0, self.step - first - epoch * steps)
+            for x, objects in batches(path, size, np.random.default_rng((SEED, first, epoch)), skip):
+                at = self.step - first
                 part = at / (epochs * steps)
-                rate = peak * min((at + 1) / warm, 0.02 + 0.98 * (0.5 + 0.5 * np.cos(np.pi * part)))
+                rate = float(peak * min((at + 1) / warm, 0.02 + 0.98 * (0.5 + 0.5 * np.cos(np.pi * part))))
                 total += self.learn(x, objects, rate)
                 count += 1
                 self.step += 1
