@@ -11,6 +11,7 @@ include mk/rules.mk
 .DEFAULT_GOAL := all
 all: $(BUILD)/leat $(BUILD)/libleat.so   ## build the binary and the library
 
+-include mk/plugins.mk
 -include mk/test.mk
 -include mk/demo.mk
 -include mk/bench.mk

@@ -136,6 +136,7 @@ typedef struct leat_source_info {
     int64_t           given;         /* frames that leat_source_next() has filled */
     int64_t           late;          /* left out because their time was over (live_fps), or dropped by the camera */
     int64_t           damaged;       /* pictures or packets that could not be decoded and were left out */
+    char              damage[256];   /* what was wrong with the last of them */
     int64_t           retimed;       /* frames whose time stamp was absent or not increasing, and was made up */
 } leat_source_info;
 

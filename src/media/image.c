@@ -41,19 +41,30 @@ int leat__image_check_size(uint64_t width, uint64_t height, const leat_image_opt
     return LEAT_OK;
 }
 
-int leat_image_decode(const void *data, size_t bytes, const leat_image_options *options, leat_image *image, leat_error *error) {
+int leat__image_room(leat_image *image, int width, int height) {
+    if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE) return LEAT_EINVAL;
+    size_t bytes = (size_t)width * 3 * (size_t)height;
+    if (!image->data || leat__alloc_size(image->data) < bytes) {
+        leat_image_free(image);
+        return leat_image_alloc(width, height, image);
+    }
+    *image = (leat_image){image->data, width, height, (int64_t)width * 3};
+    return LEAT_OK;
+}
+
+int leat__image_decode(const void *data, size_t bytes, const leat_image_options *options, leat_image *image, leat_error *error) {
     static const uint8_t png_magic[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    const uint8_t *head = data;
+    if (bytes >= 3 && head[0] == 0xff && head[1] == 0xd8 && head[2] == 0xff) return leat__jpeg_decode(data, bytes, options, image, error);
+    if (bytes >= 8 && memcmp(head, png_magic, 8) == 0) return leat__png_decode(data, bytes, options, image, error);
+    return leat__fail(error, LEAT_EUNSUPPORTED, "neither JPEG nor PNG, by its first bytes");
+}
+
+int leat_image_decode(const void *data, size_t bytes, const leat_image_options *options, leat_image *image, leat_error *error) {
     leat_image_options defaults;
     leat_image_options_default(&defaults);
     memset(image, 0, sizeof *image);
-    const uint8_t *head = data;
-    int status;
-    if (bytes >= 3 && head[0] == 0xff && head[1] == 0xd8 && head[2] == 0xff)
-        status = leat__jpeg_decode(data, bytes, options ? options : &defaults, image, error);
-    else if (bytes >= 8 && memcmp(head, png_magic, 8) == 0)
-        status = leat__png_decode(data, bytes, options ? options : &defaults, image, error);
-    else
-        return leat__fail(error, LEAT_EUNSUPPORTED, "neither JPEG nor PNG, by its first bytes");
+    int status = leat__image_decode(data, bytes, options ? options : &defaults, image, error);
     if (status != LEAT_OK) leat_image_free(image);
     return status;
 }

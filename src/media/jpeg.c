@@ -76,7 +76,7 @@ static int read_image(decoder *d) {
     if (status != LEAT_OK) return status;
     int is_cmyk = d->info.jpeg_color_space == JCS_CMYK || d->info.jpeg_color_space == JCS_YCCK;
     d->info.out_color_space = is_cmyk ? JCS_CMYK : JCS_RGB;
-    status = leat_image_alloc((int)d->info.image_width, (int)d->info.image_height, d->image);
+    status = leat__image_room(d->image, (int)d->info.image_width, (int)d->info.image_height);
     if (status != LEAT_OK) return leat__fail(d->error, status, "no memory for the pixels");
     jpeg_start_decompress(&d->info);
     if (is_cmyk)

@@ -61,7 +61,7 @@ static int set_transforms(png_job *job) {
 }
 
 static int allocate(png_job *job, int width, int height, int channels) {
-    int status = leat_image_alloc(width, height, job->image);
+    int status = leat__image_room(job->image, width, height);
     if (status != LEAT_OK) return status;
     if (channels == 4 && !(job->rgba = leat__calloc((size_t)height, (size_t)width * 4, LEAT_MEMORY_IO))) return LEAT_ENOMEM;
     job->rows = leat__calloc((size_t)height, sizeof *job->rows, LEAT_MEMORY_IO);

@@ -1,0 +1,166 @@
+/* out_file.c - see out_file.h.
+ *
+ * The reserve is made with fallocate() behind the end of the file, ahead of what is written; when that fails for lack of space the
+ * reserve made before is still there.  File systems without fallocate() do without.
+ * A closed pipe raises SIGPIPE, which a library may neither let kill the program nor switch off for it: the signal is blocked in this
+ * thread around the write, and taken back if the write raised it.
+ */
+#include "media/out_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+
+#define RESERVE_STEP ((int64_t)8 << 20)
+
+struct leat_out_file {
+    int     fd;
+    int     is_pipe, full, can_reserve;
+    int64_t position, size; /* size: of what was written */
+    int64_t reserve;        /* bytes that are to be kept free */
+    int64_t reserved_to;    /* the disk has room up to this position */
+    char   *path, *temporary; /* temporary NULL: standard output */
+};
+
+static int fail_errno(const leat_out_file *f, int code, leat_error *error) {
+    if (code == EPIPE) return leat__fail(error, LEAT_EIO, "%s: the reader closed the pipe", f->path);
+    return leat__fail(error, LEAT_EIO, "%s: %s", f->path, strerror(code));
+}
+
+static void free_file(leat_out_file *f) {
+    leat__free(f->path);
+    leat__free(f->temporary);
+    leat__free(f);
+}
+
+/* A temporary file beside f->path with the rights of a new file. */
+static int open_temporary(leat_out_file *f, leat_error *error) {
+    size_t bytes = strlen(f->path) + 8;
+    f->temporary = leat__alloc(bytes, LEAT_MEMORY_IO);
+    if (!f->temporary) return leat__fail(error, LEAT_ENOMEM, "%s: out of memory", f->path);
+    snprintf(f->temporary, bytes, "%s.XXXXXX", f->path);
+    f->fd = mkostemp(f->temporary, O_CLOEXEC);
+    if (f->fd < 0) return fail_errno(f, errno, error);
+    mode_t mask = umask(0);
+    umask(mask);
+    (void)fchmod(f->fd, 0666 & ~mask);
+    f->can_reserve = 1;
+    return LEAT_OK;
+}
+
+static int open_stdout(leat_out_file *f, leat_error *error) {
+    struct stat st;
+    f->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (f->fd < 0 || fstat(f->fd, &st) != 0) return fail_errno(f, errno, error);
+    f->is_pipe = 1; /* a redirected file too: it is not ours to cut or seek in */
+    if (S_ISFIFO(st.st_mode)) (void)fcntl(f->fd, F_SETPIPE_SZ, 1 << 20);
+    return LEAT_OK;
+}
+
+int leat__out_open(const char *path, leat_out_file **file, leat_error *error) {
+    int is_stdout = strcmp(path, "-") == 0;
+    leat_out_file *f = leat__calloc(1, sizeof *f, LEAT_MEMORY_IO);
+    *file = NULL;
+    if (f) f->path = leat__strdup(is_stdout ? "standard output" : path, LEAT_MEMORY_IO);
+    if (!f || !f->path) {
+        leat__free(f);
+        return leat__fail(error, LEAT_ENOMEM, "%s: out of memory", path);
+    }
+    int status = is_stdout ? open_stdout(f, error) : open_temporary(f, error);
+    if (status == LEAT_OK) *file = f;
+    else free_file(f);
+    return status;
+}
+
+/* Sees to it that the reserve lies behind `end`. */
+static void extend_reserve(leat_out_file *f, int64_t end) {
+    if (!f->can_reserve || f->full || f->reserve == 0 || end + f->reserve <= f->reserved_to) return;
+    int64_t to = end + f->reserve + RESERVE_STEP;
+    if (fallocate(f->fd, FALLOC_FL_KEEP_SIZE, end, to - end) == 0) f->reserved_to = to;
+    else if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) f->full = 1;
+    else f->can_reserve = 0;
+}
+
+void leat__out_reserve(leat_out_file *f, int64_t bytes) {
+    if (f->is_pipe || bytes <= f->reserve) return;
+    f->reserve = bytes;
+    extend_reserve(f, f->size);
+}
+
+int leat__out_is_full(const leat_out_file *f) { return f->full; }
+int leat__out_is_pipe(const leat_out_file *f) { return f->is_pipe; }
+int64_t leat__out_position(const leat_out_file *f) { return f->position; }
+
+/* write() whose SIGPIPE does not leave this function; errno as it left it. */
+static ssize_t quiet_write(int fd, const void *data, size_t bytes) {
+    sigset_t pipe_set, old, pending;
+    struct timespec now = {0, 0};
+    sigemptyset(&pipe_set);
+    sigaddset(&pipe_set, SIGPIPE);
+    sigpending(&pending);
+    int was_pending = sigismember(&pending, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_set, &old);
+    ssize_t n = write(fd, data, bytes);
+    int saved = errno;
+    if (n < 0 && saved == EPIPE && !was_pending)
+        while (sigtimedwait(&pipe_set, NULL, &now) < 0 && errno == EINTR) {}
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    errno = saved;
+    return n;
+}
+
+int leat__out_write(leat_out_file *f, const void *data, size_t bytes, leat_error *error) {
+    const uint8_t *at = data;
+    extend_reserve(f, f->position + (int64_t)bytes);
+    while (bytes > 0) {
+        ssize_t n = quiet_write(f->fd, at, bytes < (size_t)1 << 30 ? bytes : (size_t)1 << 30);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) {
+            if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) f->full = 1;
+            return fail_errno(f, errno, error);
+        }
+        at += n;
+        bytes -= (size_t)n;
+        f->position += n;
+        if (f->position > f->size) f->size = f->position;
+    }
+    return LEAT_OK;
+}
+
+int leat__out_seek(leat_out_file *f, int64_t position, leat_error *error) {
+    if (f->is_pipe || position < 0) return leat__fail(error, LEAT_EIO, "%s: cannot seek", f->path);
+    if (lseek(f->fd, position, SEEK_SET) < 0) return fail_errno(f, errno, error);
+    f->position = position;
+    return LEAT_OK;
+}
+
+void leat__out_cut(leat_out_file *f, int64_t bytes) {
+    if (f->is_pipe || ftruncate(f->fd, bytes) != 0 || lseek(f->fd, bytes, SEEK_SET) < 0) return;
+    f->position = f->size = bytes;
+}
+
+int leat__out_close(leat_out_file *f, int keep, leat_error *error) {
+    int code = 0;
+    if (!f) return LEAT_OK;
+    if (f->temporary && keep && f->reserved_to > f->size && ftruncate(f->fd, f->size) != 0) code = errno; /* gives the reserve back */
+    if (close(f->fd) != 0 && !code) code = errno;
+    if (f->temporary && (!keep || rename(f->temporary, f->path) != 0)) {
+        if (keep && !code) code = errno;
+        unlink(f->temporary);
+    }
+    int status = code ? fail_errno(f, code, error) : LEAT_OK;
+    free_file(f);
+    return status;
+}
