@@ -1,4 +1,4 @@
-# make install PREFIX= DESTDIR=: library (static and shared), headers, leat.pc, the program and the bundled model.
+# make install PREFIX= DESTDIR=: library (static and shared), plugins, headers, leat.pc, the program and the bundled models.
 LIBDIR   ?= $(PREFIX)/lib
 VERSION  := $(shell sed -n 's/^\#define LEAT_VERSION_STRING "\(.*\)"/\1/p' include/leat/common.h)
 SOVERSION := $(firstword $(subst ., ,$(VERSION)))
@@ -12,6 +12,7 @@ install: all     ## install under PREFIX (/usr/local), staged below DESTDIR
 	install -m 755 $(BUILD)/libleat.so $(DESTDIR)$(LIBDIR)/libleat.so.$(VERSION)
 	ln -sf libleat.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libleat.so.$(SOVERSION)
 	ln -sf libleat.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libleat.so
+	$(if $(PLUGINS),install -d $(DESTDIR)$(LIBDIR)/leat && install -m 755 $(PLUGINS) $(DESTDIR)$(LIBDIR)/leat/)
 	install -m 644 models/*.onnx models/*.json $(DESTDIR)$(PREFIX)/share/leat/models/
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' '' 'Name: leat' \
 	    'Description: neural network inference on CPUs' 'Version: $(VERSION)' 'Libs: -L$${libdir} -lleat' \
@@ -19,6 +20,6 @@ install: all     ## install under PREFIX (/usr/local), staged below DESTDIR
 	install -m 644 $(PC_FILE) $(DESTDIR)$(LIBDIR)/pkgconfig/leat.pc
 
 uninstall:       ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/bin/leat $(DESTDIR)$(LIBDIR)/libleat.* $(DESTDIR)$(LIBDIR)/pkgconfig/leat.pc
+	rm -f $(DESTDIR)$(PREFIX)/bin/leat $(DESTDIR)$(LIBDIR)/libleat.* $(DESTDIR)$(LIBDIR)/leat/leat_ffmpeg.so $(DESTDIR)$(LIBDIR)/pkgconfig/leat.pc
 	rm -rf $(DESTDIR)$(PREFIX)/include/leat $(DESTDIR)$(PREFIX)/share/leat
 .PHONY: install uninstall

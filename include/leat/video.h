@@ -159,8 +159,9 @@ typedef struct leat_truth {
     float   visible;       /* fraction of the object's area that is inside the frame and not covered, 0..1 */
 } leat_truth;
 
-/* Fills objects [capacity] with those of frame `index` and *count with their number, which may be above capacity.  objects may be NULL
- * with capacity 0.  LEAT_EUNSUPPORTED for sources without ground truth, LEAT_EINVAL.  Any thread, RT-safe. */
+/* Fills objects [capacity] with those of frame `index`, one that leat_source_next() gave not long ago (the last 128 are kept), and *count
+ * with their number, which may be above capacity.  objects may be NULL with capacity 0.  LEAT_EUNSUPPORTED for sources without ground
+ * truth, LEAT_EINVAL.  Any thread, RT-safe. */
 int leat_source_truth(const leat_source *source, int64_t index, leat_truth *objects, int capacity, int *count);
 
 /* ---- sinks ---------------------------------------------------------------------------------------------------------------- */
