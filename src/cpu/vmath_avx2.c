@@ -45,6 +45,11 @@ static inline VF V_SCALE(VF v, VF n) {
     return V_MUL(V_MUL(v, power_of_two(half)), power_of_two(_mm256_sub_epi32(whole, half)));
 }
 
+/* A NaN keeps being one: its n converts to 2^31, which shifts out. */
+static inline VF V_SCALE_NEAR(VF v, VF n) {
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(v), _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23)));
+}
+
 static inline VF V_SPLIT(VF v, VF *e) {
     VF tiny = V_LT(v, V_SET(1.17549435e-38f));
     v = V_SEL(tiny, V_MUL(v, V_SET(8388608.0f)), v);

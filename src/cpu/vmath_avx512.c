@@ -32,6 +32,7 @@ typedef __m512i VI;
 #define V_UNORD(a) _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q)
 #define V_SEL(m, yes, no) _mm512_mask_blend_ps(m, no, yes)
 #define V_SCALE(v, n) _mm512_scalef_ps(v, n)
+#define V_SCALE_NEAR V_SCALE
 #define V_HSUM(v) _mm512_reduce_add_ps(v)
 
 static inline __mmask16 lanes_below(int64_t n) { return (__mmask16)((1u << n) - 1); }
