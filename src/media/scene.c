@@ -31,8 +31,8 @@ static int make_surfaces(leat__scene *scene) {
     scene->gains = leat__calloc(width * 3 + 64, sizeof *scene->gains, LEAT_MEMORY_IO);
     scene->owner = leat__calloc(width, height, LEAT_MEMORY_IO);
     if (s->format != LEAT_PIXEL_RGB24) scene->canvas = leat__alloc(width * height * 3, LEAT_MEMORY_IO);
-    /* The largest object with the edge of a tilted coin and perspective, and as much again as its path while the shutter is open. */
-    scene->patch_side = 2 * (int32_t)ceilf(scene->look.radius_max * 1.3f * (SCENE_REACH + 0.25f) + 2) + 64;
+    /* The largest object with the edge of a tilted coin and perspective, and its path while the shutter is open. */
+    scene->patch_side = 2 * (int32_t)ceilf(scene->look.radius_max * 1.3f * (SCENE_REACH + 0.25f) + 2) + SCENE_BLUR + 8;
     size_t patch = (size_t)scene->patch_side * (size_t)scene->patch_side * 4;
     scene->patch = leat__alloc(patch, LEAT_MEMORY_IO);
     scene->smear = leat__alloc(patch * sizeof *scene->smear, LEAT_MEMORY_IO);

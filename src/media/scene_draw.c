@@ -116,7 +116,9 @@ static void shade_coin(const shader *s, float dx, float dy, uint8_t out[4]) {
 
 /* ---- a patch ------------------------------------------------------------------------------------------------------------------ */
 
-/* Where a patch lies on the frame; it may reach outside. */
+enum { BLOCK = 16 };
+
+/* Where a patch lies on the frame; it may reach outside.  The width is a multiple of four before smearing. */
 typedef struct patch {
     int x, y, width, height;
 } patch;
@@ -126,10 +128,8 @@ static patch shade_object(leat__scene *scene, const scene_object *o) {
     aim(&s, o);
     float reach = o->radius * (SCENE_REACH + s.edge) + 1;
     patch p = {.x = (int)floorf(o->x - reach), .y = (int)floorf(o->y - reach)};
-    p.width = (int)ceilf(o->x + reach) - p.x;
+    p.width = ((int)ceilf(o->x + reach) - p.x + 3) & ~3;
     p.height = (int)ceilf(o->y + reach) - p.y;
-    if (p.width > scene->patch_side) p.width = scene->patch_side;
-    if (p.height > scene->patch_side) p.height = scene->patch_side;
     memset(scene->patch, 0, (size_t)p.width * (size_t)p.height * 4);
     for (int y = 0; y < p.height; y++)
         for (int x = 0; x < p.width; x++) {
@@ -144,10 +144,19 @@ static patch shade_object(leat__scene *scene, const scene_object *o) {
     return p;
 }
 
+/* Four pixels at a time: a constant count becomes vectors. */
+static void add_block(const uint8_t *restrict from, uint16_t *restrict to) {
+    for (int i = 0; i < BLOCK; i++) to[i] = (uint16_t)(to[i] + from[i]);
+}
+
+static void scale_block(const uint16_t *restrict sums, uint16_t part, uint8_t *restrict out) {
+    for (int i = 0; i < BLOCK; i++) out[i] = (uint8_t)((uint32_t)sums[i] * part >> 16);
+}
+
 /* Mean of the patch moved along the path in steps of at most a pixel; the patch grows by the path. */
 static patch smear_patch(leat__scene *scene, const scene_object *o, patch p) {
     float length = fmaxf(fabsf(o->blur_x), fabsf(o->blur_y));
-    int taps = (int)ceilf(length) + 1, room = scene->patch_side - (p.width > p.height ? p.width : p.height);
+    int taps = (int)ceilf(length) + 1, room = SCENE_BLUR;
     if (taps > room) taps = room;
     if (taps < 2) return p;
     float step_x = o->blur_x / ceilf(length), step_y = o->blur_y / ceilf(length);
@@ -159,11 +168,11 @@ static patch smear_patch(leat__scene *scene, const scene_object *o, patch p) {
         for (int y = 0; y < p.height; y++) {
             const uint8_t *from = scene->patch + (int64_t)y * p.width * 4;
             uint16_t *to = scene->smear + ((int64_t)(y + at_y) * q.width + at_x) * 4;
-            for (int x = 0; x < p.width * 4; x++) to[x] = (uint16_t)(to[x] + from[x]);
+            for (int x = 0; x < p.width; x += 4) add_block(from + 4 * x, to + 4 * x);
         }
     }
-    uint32_t part = 65536 / (uint32_t)taps + 1;
-    for (int64_t i = 0; i < (int64_t)q.width * q.height * 4; i++) scene->patch[i] = (uint8_t)(scene->smear[i] * part >> 16);
+    uint16_t part = (uint16_t)(65536 / taps + 1);
+    for (int64_t i = 0; i < (int64_t)q.width * q.height * 4; i += BLOCK) scale_block(scene->smear + i, part, scene->patch + i);
     return q;
 }
 

@@ -51,16 +51,22 @@ static void light_row(const leat__scene *scene, int y) {
     }
 }
 
-/* out = pixel * gain + noise * (floor + slope * pixel); noise has sd 32. */
-static void expose_block(uint8_t *restrict pixel, const uint16_t *restrict gain, const int8_t *restrict noise, int floor16, int slope16) {
+/* out = lit + noise * (floor + slope * lit), lit = pixel * gain; noise has sd 32.  Sixteen bits all along: a product's high half is one
+ * instruction. */
+static void expose_block(uint8_t *restrict pixel, const uint16_t *restrict gain, const int8_t *restrict noise, uint16_t floor16, uint16_t slope16) {
     for (int i = 0; i < BLOCK; i++) {
-        int lit = pixel[i] * gain[i] >> 8, value = lit + (noise[i] * (floor16 + (lit * slope16 >> 8)) >> 9);
-        pixel[i] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+        uint16_t raised = (uint16_t)(pixel[i] << 8), lit = (uint16_t)((uint32_t)raised * gain[i] >> 16);
+        lit = lit > 255 ? 255 : lit;
+        int16_t amplitude = (int16_t)(floor16 + ((uint16_t)(lit * slope16) >> 8)), fine = (int16_t)(noise[i] * 128);
+        int16_t value = (int16_t)(lit + (int16_t)((int32_t)fine * amplitude >> 16));
+        value = value < 0 ? 0 : value;
+        pixel[i] = (uint8_t)(value > 255 ? 255 : value);
     }
 }
 
 static void expose_run(const leat__scene *scene, uint8_t *pixels, const uint16_t *gains, const int8_t *noise, int bytes) {
-    int floor16 = (int)(scene->look.noise_floor * 16), slope16 = (int)(scene->look.noise_gain * 16), i = 0;
+    uint16_t floor16 = (uint16_t)(scene->look.noise_floor * 16), slope16 = (uint16_t)(scene->look.noise_gain * 16);
+    int i = 0;
     uint8_t last[BLOCK];
     for (; i + BLOCK <= bytes; i += BLOCK) expose_block(pixels + i, gains + i, noise + i, floor16, slope16);
     if (i == bytes) return;
