@@ -7,6 +7,9 @@
 
 static int is_of(const cli_option *o, int command) { return (o->commands >> command & 1u) != 0; }
 
+/* Commands of two words are left to the first: completion looks at one. */
+static int is_offered(const cli_command *c) { return strchr(c->name, ' ') == NULL; }
+
 static int takes_file(const cli_option *o) { return o->kind == CLI_TEXT || o->kind == CLI_LIST; }
 
 static void print_words(const char *words) {
@@ -14,7 +17,8 @@ static void print_words(const char *words) {
 }
 
 static void print_commands(void) {
-    for (const cli_command *c = cli_commands; c->name; c++) printf("%s%s", c == cli_commands ? "" : " ", c->name);
+    for (const cli_command *c = cli_commands; c->name; c++)
+        if (is_offered(c)) printf("%s%s", c == cli_commands ? "" : " ", c->name);
 }
 
 static void print_bash(void) {
@@ -30,6 +34,7 @@ static void print_bash(void) {
     }
     printf("    esac\n    local options=\n    case ${COMP_WORDS[1]} in\n");
     for (int i = 0; cli_commands[i].name; i++) {
+        if (!is_offered(&cli_commands[i])) continue;
         printf("    %s) options=\"", cli_commands[i].name);
         for (const cli_option *o = cli_options; o->name; o++)
             if (is_of(o, i)) printf("--%s ", o->name);
@@ -51,12 +56,14 @@ static void print_zsh_text(const char *text) {
 static void print_zsh(void) {
     printf("#compdef leat\n_leat() {\n    local -a commands\n    commands=(\n");
     for (const cli_command *c = cli_commands; c->name; c++) {
+        if (!is_offered(c)) continue;
         printf("        '%s:", c->name);
         print_zsh_text(c->summary);
         printf("'\n");
     }
     printf("    )\n    if (( CURRENT == 2 )); then _describe command commands; return; fi\n    case ${words[2]} in\n");
     for (int i = 0; cli_commands[i].name; i++) {
+        if (!is_offered(&cli_commands[i])) continue;
         printf("    %s) _arguments", cli_commands[i].name);
         for (const cli_option *o = cli_options; o->name; o++) {
             if (!is_of(o, i)) continue;
@@ -81,13 +88,14 @@ static void print_fish_text(const char *text) {
 
 static void print_fish(void) {
     for (const cli_command *c = cli_commands; c->name; c++) {
+        if (!is_offered(c)) continue;
         printf("complete -c leat -n __fish_use_subcommand -f -a %s -d '", c->name);
         print_fish_text(c->summary);
         puts("'");
     }
     for (int i = 0; cli_commands[i].name; i++)
         for (const cli_option *o = cli_options; o->name; o++) {
-            if (!is_of(o, i)) continue;
+            if (!is_of(o, i) || !is_offered(&cli_commands[i])) continue;
             printf("complete -c leat -n '__fish_seen_subcommand_from %s' -l %s", cli_commands[i].name, o->name);
             if (o->letter) printf(" -s %c", o->letter);
             if (o->kind == CLI_CHOICE) printf(" -x -a '"), print_words(o->argument), putchar('\'');

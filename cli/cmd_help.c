@@ -14,7 +14,7 @@ void cli_print_overview(FILE *to) {
 }
 
 static void print_option(FILE *to, const cli_option *o) {
-    char head[80], environment[64];
+    char head[160], environment[64];
     cli_environment_name(o, environment, sizeof environment);
     int n = snprintf(head, sizeof head, "  %c%c%s --%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name);
     if (o->argument) snprintf(head + n, sizeof head - (size_t)n, " %s", o->argument);
@@ -115,10 +115,12 @@ int cli_help(const cli_args *args) {
         cli_print_overview(stdout);
         return CLI_DONE;
     }
+    char name[128];
+    snprintf(name, sizeof name, "%s%s%s", args->positional[0], args->n_positional > 1 ? " " : "", args->n_positional > 1 ? args->positional[1] : "");
     for (int i = 0; cli_commands[i].name; i++)
-        if (strcmp(cli_commands[i].name, args->positional[0]) == 0) {
+        if (strcmp(cli_commands[i].name, name) == 0) {
             cli_print_help(stdout, i);
             return CLI_DONE;
         }
-    return cli_usage("no command '%s'; see: leat help", args->positional[0]);
+    return cli_usage("no command '%s'; see: leat help", name);
 }

@@ -6,9 +6,14 @@
 #include "options.h"
 #include "term.h"
 
-static int find_command(const char *name) {
-    for (int i = 0; cli_commands[i].name; i++)
-        if (strcmp(cli_commands[i].name, name) == 0) return i;
+/* A command of two words wins; *words: how many it has. */
+static int find_command(const char *name, const char *next, int *words) {
+    char both[64];
+    snprintf(both, sizeof both, "%s %s", name, next ? next : "");
+    for (*words = 2; *words > 0; --*words) {
+        for (int i = 0; cli_commands[i].name; i++)
+            if (strcmp(cli_commands[i].name, *words == 2 ? both : name) == 0) return i;
+    }
     return -1;
 }
 
@@ -33,7 +38,7 @@ int main(int argc, char **argv) {
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
     if (strcmp(name, "--version") == 0) name = "version";
-    int command = find_command(name);
+    int words, command = find_command(name, argv[2], &words);
     if (command < 0) return cli_usage("no command '%s'; see: leat help", name);
-    return cli_finish_output(run_command(command, argc - 2, argv + 2));
+    return cli_finish_output(run_command(command, argc - 1 - words, argv + 1 + words));
 }

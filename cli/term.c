@@ -129,6 +129,11 @@ void cli_progress_end(cli_progress *progress) {
 int cli_finish_output(int status) {
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+    if (errno == 0) { /* an earlier write failed and the rest was empty: one more byte tells why */
+        clearerr(stdout);
+        fputc('\n', stdout);
+        fflush(stdout);
+    }
     if (errno != EPIPE) cli_fail("cannot write to standard output: %s", errno ? strerror(errno) : "an earlier write failed");
     return status == CLI_DONE ? CLI_FAILED : status;
 }

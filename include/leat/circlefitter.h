@@ -85,6 +85,7 @@ typedef struct leat_circlefit_info {
     double   initial_mse;   /* of the canvas with the initial circles */
     int64_t  evaluations;   /* candidates measured, exactly or by closed form */
     int64_t  drawn;         /* circles in those candidates */
+    int64_t  pixels;        /* about as many as drawing them would write */
     int64_t  steps, stage, iteration, sweep; /* where it is; stage and sweep count from 0 */
     double   progress;      /* 0..1, of the plan by its counts; -1 = unknown */
     const char *phase;      /* "place", "optimise", "polish", "done" */

@@ -376,9 +376,10 @@ static int is_allowed(const leat_circlefit *fit, const window *w, const disc *d)
 }
 
 /* (1 + 1) evolution: steps grow after success, shrink after failure; one coordinate group at a time half of the time. */
-static void climb(const leat_circlefit *fit, const climb_table *t, disc *best, int trials, int purpose, int64_t individual) {
-    float step = 0.25f;
-    paint p;
+static void climb(leat_circlefit *fit, const climb_table *t, disc *best, int trials, int purpose, int64_t individual) {
+    float  step = 0.25f;
+    double pixels = 0;
+    paint  p;
     for (int k = 0; k < trials && step > 0.002f; k++) {
         draw  z = draw_of(fit, purpose, individual, k);
         float scale = step * (best->r + 2);
@@ -388,6 +389,7 @@ static void climb(const leat_circlefit *fit, const climb_table *t, disc *best, i
             next.y += z.normal[1] * scale;
         }
         if (z.uniform > 0.5f) next.r *= expf(z.normal[2] * step * 0.7f);
+        pixels += 3.14159265358979 * next.r * next.r;
         next.gain = is_allowed(fit, &t->w, &next) ? gain_of(fit, t, &next, &p) : -1;
         if (next.gain > best->gain) {
             *best = next;
@@ -396,6 +398,7 @@ static void climb(const leat_circlefit *fit, const climb_table *t, disc *best, i
             step *= 0.93f;
         }
     }
+    leat__fit_count_pixels(fit, pixels / (fit->climber->sr * fit->climber->sr));
 }
 
 /* ---- placing -------------------------------------------------------------------------------------------------------------- */

@@ -212,6 +212,14 @@ int leat__fit_measure(leat_circlefit *fit, const leat_circle *circles, int64_t c
     return leat_circle_evaluate(fit->evaluators[0], circles, count, sse);
 }
 
+/* About: the share of its box that lies inside the image is taken for the share of the disc. */
+double leat__fit_area(const leat_circlefit *fit, const leat_circle *c) {
+    double w = fmin(c->x + c->r, fit->width) - fmax(c->x - c->r, 0), h = fmin(c->y + c->r, fit->height) - fmax(c->y - c->r, 0);
+    return w > 0 && h > 0 ? 0.7853981633974483 * w * h : 0;
+}
+
+void leat__fit_count_pixels(leat_circlefit *fit, double pixels) { __atomic_fetch_add(&fit->s->pixels, (int64_t)pixels, __ATOMIC_RELAXED); }
+
 int leat__fit_cancelled(const leat_circlefit *fit) { return __atomic_load_n(&fit->cancel, __ATOMIC_RELAXED); }
 
 void leat_circlefit_cancel(leat_circlefit *fit) { __atomic_store_n(&fit->cancel, 1, __ATOMIC_RELAXED); }
@@ -341,7 +349,7 @@ void leat_circlefit_get(const leat_circlefit *fit, leat_circlefit_info *info) {
     const fit_scalars *s = fit->s;
     double mse = leat__fit_mse(fit, s->sse);
     *info = (leat_circlefit_info){.end = (leat_circlefit_end)s->end, .circles = s->count, .mse = mse, .psnr_db = mse > 0 ? 10 * log10(65025 / mse) : INFINITY,
-                                  .initial_mse = leat__fit_mse(fit, s->initial_sse), .evaluations = s->evaluations, .drawn = s->drawn, .steps = s->steps,
+                                  .initial_mse = leat__fit_mse(fit, s->initial_sse), .evaluations = s->evaluations, .drawn = s->drawn, .pixels = s->pixels, .steps = s->steps,
                                   .stage = s->stage, .iteration = fit->minimiser ? leat_minimise_iterations(fit->minimiser) : 0, .sweep = s->sweep,
                                   .progress = progress_of(fit), .phase = phases[s->phase]};
     if (s->phase == FIT_STAGES && fit->o.algorithm == LEAT_CIRCLEFIT_CLIMB) info->phase = "place";

@@ -20,7 +20,7 @@ typedef struct fit_scalars {
     int64_t  stage, extra;    /* stages done; of them refills */
     int64_t  sweep, stale;
     int64_t  relocated;       /* in this sweep */
-    int64_t  evaluations, drawn, steps;
+    int64_t  evaluations, drawn, pixels, steps;
     int64_t  stage_open, stage_first, stage_active, stage_progress; /* first circle of the suffix, circles optimised, iteration of the last progress */
     uint64_t sse, initial_sse, sweep_sse;
     double   significant;     /* cost that the next stage's gain is measured from; 0 = none yet */
@@ -56,6 +56,9 @@ struct leat_circlefit {
 
 static inline double leat__fit_mse(const leat_circlefit *fit, uint64_t sse) { return (double)sse / (3.0 * fit->width * fit->height); }
 int leat__fit_cancelled(const leat_circlefit *fit);
+/* Counts a candidate's pixels: of its disc inside the image, in full-size pixels.  From any worker. */
+void leat__fit_count_pixels(leat_circlefit *fit, double pixels);
+double leat__fit_area(const leat_circlefit *fit, const leat_circle *circle);
 
 /* The target's canvas = canvas + circles [0, n). */
 int leat__fit_freeze(leat_circlefit *fit, int64_t n, leat_error *error);

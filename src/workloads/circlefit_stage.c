@@ -73,8 +73,11 @@ static void measure_one(void *arg, int64_t index, int worker) {
     batch_call *b = arg;
     uint64_t sse = 0;
     leat_circle *scene = b->fit->scenes[worker];
+    double area = 0;
     decode(b->fit, b->x + (size_t)index * b->dims, scene);
     int status = leat_circle_evaluate(b->fit->evaluators[worker], scene, b->count, &sse);
+    for (int64_t i = 0; i < b->count; i++) area += leat__fit_area(b->fit, &scene[i]);
+    leat__fit_count_pixels(b->fit, area);
     b->costs[index] = status == LEAT_OK ? leat__fit_mse(b->fit, sse) : INFINITY;
 }
 

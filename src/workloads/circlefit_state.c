@@ -87,7 +87,7 @@ static int check_head(const uint64_t *w, size_t words, leat_error *error) {
 static int scalars_are_sound(const leat_circlefit *fit) {
     const fit_scalars *s = fit->s;
     const int64_t most = (int64_t)1 << 62;
-    const int64_t counters[] = {s->stage, s->extra, s->sweep, s->stale, s->relocated, s->evaluations, s->drawn, s->steps, s->stage_progress};
+    const int64_t counters[] = {s->stage, s->extra, s->sweep, s->stale, s->relocated, s->evaluations, s->drawn, s->pixels, s->steps, s->stage_progress};
     for (size_t i = 0; i < sizeof counters / sizeof *counters; i++) {
         if (counters[i] < 0 || counters[i] >= most) return 0;
     }
