@@ -10,14 +10,15 @@
 
 enum { TRUTH_WORDS = 7 };
 
-/* ---- opening ------------------------------------------------------------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------------------------------------------------------ */
 
 static int make_tables(leat__scene *scene) {
     const scene_spec *s = &scene->spec;
     scene->lattice = leat__alloc(SCENE_LATTICE * SCENE_LATTICE * sizeof *scene->lattice, LEAT_MEMORY_IO);
     scene->grain = leat__alloc(SCENE_NOISE + SCENE_NOISE_RUN, LEAT_MEMORY_IO);
     if (!scene->lattice || !scene->grain) return LEAT_ENOMEM;
-    for (uint64_t i = 0; i < SCENE_LATTICE * SCENE_LATTICE; i++) scene->lattice[i] = leat__rng_uniformf(s->seed, SCENE_RNG_LATTICE, i);
+    for (uint64_t i = 0; i < SCENE_LATTICE * SCENE_LATTICE; i++)
+        scene->lattice[i] = leat__rng_uniformf(s->seed, SCENE_RNG_LATTICE, i);
     for (uint64_t i = 0; i < SCENE_NOISE + SCENE_NOISE_RUN; i++)
         scene->grain[i] = (int8_t)scene_clamp((float)leat__rng_normal(s->seed, SCENE_RNG_GRAIN, i) * 32, -127, 127);
     return LEAT_OK;
@@ -36,12 +37,14 @@ static int make_surfaces(leat__scene *scene) {
     size_t patch = (size_t)scene->patch_side * (size_t)scene->patch_side * 4;
     scene->patch = leat__alloc(patch, LEAT_MEMORY_IO);
     scene->smear = leat__alloc(patch * sizeof *scene->smear, LEAT_MEMORY_IO);
-    int made = scene->background && scene->gains && scene->owner && scene->patch && scene->smear && (scene->canvas || s->format == LEAT_PIXEL_RGB24);
+    int made = scene->background && scene->gains && scene->owner && scene->patch && scene->smear &&
+               (scene->canvas || s->format == LEAT_PIXEL_RGB24);
     return made ? LEAT_OK : LEAT_ENOMEM;
 }
 
 static int make_sprites(leat__scene *scene) {
-    int side = (int)scene_clamp(2.2f * scene->look.radius_max, 24, 160), count = scene->spec.objects < 2 ? 2 : scene->spec.objects;
+    int side = (int)scene_clamp(2.2f * scene->look.radius_max, 24, 160),
+        count = scene->spec.objects < 2 ? 2 : scene->spec.objects;
     float *heights = leat__alloc((size_t)side * (size_t)side * sizeof *heights, LEAT_MEMORY_IO);
     scene->matcaps = leat__alloc(SCENE_MATERIALS * sizeof *scene->matcaps, LEAT_MEMORY_IO);
     int status = heights && scene->matcaps ? LEAT_OK : LEAT_ENOMEM;
@@ -102,7 +105,8 @@ int leat__scene_open(const char *spec, leat__scene **scene, leat_error *error) {
 
 void leat__scene_close(leat__scene *scene) {
     if (!scene) return;
-    void *const blocks[] = {scene->lattice, scene->background, scene->matcaps, scene->grain, scene->gains, scene->owner, scene->canvas, scene->patch, scene->smear};
+    void *const blocks[] = {scene->lattice, scene->background, scene->matcaps, scene->grain, scene->gains,
+                            scene->owner,   scene->canvas,     scene->patch,   scene->smear};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) leat__free(blocks[i]);
     for (int i = 0; i < scene->sprite_count; i++) leat__free(scene->sprites[i].texels);
     for (int i = 0; i < LEAT_SCENE_KEPT; i++) leat__free(scene->kept[i].words);
@@ -114,7 +118,7 @@ void leat__scene_describe(const leat__scene *scene, leat__scene_info *info) {
     *info = (leat__scene_info){s->format, s->matrix, s->width, s->height, s->objects, s->fps, s->frames > 0 ? s->frames : -1};
 }
 
-/* ---- truth -------------------------------------------------------------------------------------------------------------------- */
+/* ---- truth -------------------------------------------------------------------------------------------------------------- */
 
 /* The box around the pixels that are the object's, and their number. */
 static int64_t visible_extent(const leat__scene *scene, int place, int box[4]) {
@@ -191,12 +195,13 @@ int leat__scene_truth(const leat__scene *scene, int64_t index, leat_truth *objec
     return atomic_load_explicit(&kept->version, memory_order_relaxed) == whole ? LEAT_OK : LEAT_EINVAL;
 }
 
-/* ---- a frame ------------------------------------------------------------------------------------------------------------------ */
+/* ---- a frame ------------------------------------------------------------------------------------------------------------ */
 
 int leat__scene_render(leat__scene *scene, int64_t index, leat_frame *frame) {
     const scene_spec *s = &scene->spec;
     if (!scene || !frame || index < 0 || index > INT64_MAX / 4) return LEAT_EINVAL;
-    if (frame->format != s->format || frame->width != s->width || frame->height != s->height || !leat_frame_is_valid(frame)) return LEAT_EINVAL;
+    if (frame->format != s->format || frame->width != s->width || frame->height != s->height || !leat_frame_is_valid(frame))
+        return LEAT_EINVAL;
     frame->matrix = s->matrix;
     frame->full_range = 0;
     frame->index = index;

@@ -1,5 +1,5 @@
-/* scene_background.c - what lies under the objects, painted once: wood, cloth, gradient, paper, stone or tiles, and clutter that is
- * neither coin nor bead (strips, sticks, flat discs, rings), so that a detector cannot take every blob for an object. */
+/* scene_background.c - what lies under the objects, painted once: wood, cloth, gradient, paper, stone or tiles, and clutter that
+ * is neither coin nor bead (strips, sticks, flat discs, rings), so that a detector cannot take every blob for an object. */
 #include "media/scene_parts.h"
 
 #include <math.h>
@@ -10,12 +10,30 @@ typedef struct painter {
 } painter;
 
 static const uint8_t palettes[SCENE_BG_COUNT][4][2][3] = {
-    {{{74, 44, 24}, {150, 98, 56}}, {{120, 84, 52}, {198, 158, 112}}, {{44, 30, 22}, {92, 64, 46}}, {{160, 128, 92}, {224, 200, 164}}},
-    {{{24, 60, 36}, {50, 110, 66}}, {{90, 20, 28}, {150, 44, 52}}, {{30, 40, 80}, {64, 84, 140}}, {{150, 140, 124}, {206, 198, 184}}},
-    {{{40, 44, 52}, {160, 166, 176}}, {{180, 170, 150}, {236, 230, 220}}, {{20, 36, 60}, {90, 130, 170}}, {{70, 60, 70}, {190, 150, 160}}},
-    {{{200, 196, 186}, {240, 238, 230}}, {{190, 170, 130}, {224, 208, 172}}, {{150, 160, 168}, {196, 206, 212}}, {{60, 62, 64}, {96, 98, 100}}},
-    {{{90, 90, 92}, {170, 168, 164}}, {{50, 52, 56}, {110, 112, 118}}, {{150, 130, 116}, {210, 196, 184}}, {{60, 70, 64}, {130, 140, 132}}},
-    {{{180, 178, 172}, {226, 224, 220}}, {{70, 90, 110}, {120, 144, 166}}, {{130, 90, 70}, {180, 136, 110}}, {{40, 40, 42}, {84, 84, 88}}},
+    {{{74, 44, 24}, {150, 98, 56}},
+     {{120, 84, 52}, {198, 158, 112}},
+     {{44, 30, 22}, {92, 64, 46}},
+     {{160, 128, 92}, {224, 200, 164}}},
+    {{{24, 60, 36}, {50, 110, 66}},
+     {{90, 20, 28}, {150, 44, 52}},
+     {{30, 40, 80}, {64, 84, 140}},
+     {{150, 140, 124}, {206, 198, 184}}},
+    {{{40, 44, 52}, {160, 166, 176}},
+     {{180, 170, 150}, {236, 230, 220}},
+     {{20, 36, 60}, {90, 130, 170}},
+     {{70, 60, 70}, {190, 150, 160}}},
+    {{{200, 196, 186}, {240, 238, 230}},
+     {{190, 170, 130}, {224, 208, 172}},
+     {{150, 160, 168}, {196, 206, 212}},
+     {{60, 62, 64}, {96, 98, 100}}},
+    {{{90, 90, 92}, {170, 168, 164}},
+     {{50, 52, 56}, {110, 112, 118}},
+     {{150, 130, 116}, {210, 196, 184}},
+     {{60, 70, 64}, {130, 140, 132}}},
+    {{{180, 178, 172}, {226, 224, 220}},
+     {{70, 90, 110}, {120, 144, 166}},
+     {{130, 90, 70}, {180, 136, 110}},
+     {{40, 40, 42}, {84, 84, 88}}},
 };
 
 /* Each pattern gives the place between the dark and the bright colour, at (x, y) in units of a hundredth of the picture. */
@@ -42,12 +60,15 @@ static float paper(const painter *p, float x, float y) {
 }
 
 static float stone(const painter *p, float x, float y) {
-    float grit = leat__scene_noise(p->scene, x * 2.3f, y * 2.3f), vein = fabsf(leat__scene_fractal(p->scene, x * 0.05f, y * 0.05f, 4) - 0.5f);
-    return 0.35f * leat__scene_fractal(p->scene, x * 0.1f, y * 0.1f, 3) + 0.55f * grit * p->strength + (vein < 0.02f ? 0.4f : 0.1f);
+    float grit = leat__scene_noise(p->scene, x * 2.3f, y * 2.3f),
+          vein = fabsf(leat__scene_fractal(p->scene, x * 0.05f, y * 0.05f, 4) - 0.5f);
+    return 0.35f * leat__scene_fractal(p->scene, x * 0.1f, y * 0.1f, 3) + 0.55f * grit * p->strength +
+           (vein < 0.02f ? 0.4f : 0.1f);
 }
 
 static float tiles(const painter *p, float x, float y) {
-    float side = 16 * p->pitch, u = fmodf(x + 600, side), v = fmodf(y + 600, side), border = fminf(fminf(u, side - u), fminf(v, side - v));
+    float side = 16 * p->pitch, u = fmodf(x + 600, side), v = fmodf(y + 600, side),
+          border = fminf(fminf(u, side - u), fminf(v, side - v));
     float tone = leat__scene_noise(p->scene, floorf((x + 600) / side) * 1.7f, floorf((y + 600) / side) * 1.7f);
     return (0.45f + 0.4f * tone + 0.15f * leat__scene_noise(p->scene, x, y)) * (border < 0.5f ? 0.3f : 1);
 }
@@ -67,8 +88,11 @@ static painter choose(const leat__scene *scene, int kind) {
     const scene_spec *s = &scene->spec;
     const uint8_t(*colors)[3] = palettes[kind][leat__scene_pick(s, SCENE_RNG_BACKGROUND, 1, 4)];
     float angle = leat__scene_draw(s, SCENE_RNG_BACKGROUND, 2, 0, 3.14159f);
-    painter p = {.scene = scene, .angle_cos = cosf(angle), .angle_sin = sinf(angle),
-                 .unit = 100 / sqrtf((float)s->width * (float)s->height), .pitch = leat__scene_draw(s, SCENE_RNG_BACKGROUND, 3, 0.6f, 1.6f),
+    painter p = {.scene = scene,
+                 .angle_cos = cosf(angle),
+                 .angle_sin = sinf(angle),
+                 .unit = 100 / sqrtf((float)s->width * (float)s->height),
+                 .pitch = leat__scene_draw(s, SCENE_RNG_BACKGROUND, 3, 0.6f, 1.6f),
                  .strength = leat__scene_draw(s, SCENE_RNG_BACKGROUND, 4, 0.3f, 1)};
     for (int c = 0; c < 3; c++) {
         float shift = leat__scene_draw(s, SCENE_RNG_BACKGROUND, 5 + (uint64_t)c, -18, 18);
@@ -79,7 +103,8 @@ static painter choose(const leat__scene *scene, int kind) {
 }
 
 void leat__scene_paint_background(leat__scene *scene) {
-    int kind = scene->spec.background >= 0 ? scene->spec.background : leat__scene_pick(&scene->spec, SCENE_RNG_BACKGROUND, 0, SCENE_BG_COUNT);
+    int kind = scene->spec.background >= 0 ? scene->spec.background
+                                           : leat__scene_pick(&scene->spec, SCENE_RNG_BACKGROUND, 0, SCENE_BG_COUNT);
     int width = scene->spec.width + 2 * scene->margin, height = scene->spec.height + 2 * scene->margin;
     painter p = choose(scene, kind);
     uint8_t *out = scene->background;
@@ -108,8 +133,11 @@ static litter choose_litter(const leat__scene *scene, uint64_t i) {
     const scene_spec *s = &scene->spec;
     uint64_t at = 16 * (i + 1);
     float unit = sqrtf((float)s->width * (float)s->height), angle = leat__scene_draw(s, SCENE_RNG_CLUTTER, at, 0, 6.2832f);
-    litter l = {.kind = leat__scene_pick(s, SCENE_RNG_CLUTTER, at + 1, 5), .cos = cosf(angle), .sin = sinf(angle),
-                .x = leat__scene_draw(s, SCENE_RNG_CLUTTER, at + 2, 0, (float)s->width), .y = leat__scene_draw(s, SCENE_RNG_CLUTTER, at + 3, 0, (float)s->height),
+    litter l = {.kind = leat__scene_pick(s, SCENE_RNG_CLUTTER, at + 1, 5),
+                .cos = cosf(angle),
+                .sin = sinf(angle),
+                .x = leat__scene_draw(s, SCENE_RNG_CLUTTER, at + 2, 0, (float)s->width),
+                .y = leat__scene_draw(s, SCENE_RNG_CLUTTER, at + 3, 0, (float)s->height),
                 .opacity = leat__scene_draw(s, SCENE_RNG_CLUTTER, at + 4, 0.4f, 1)};
     float size = leat__scene_draw(s, SCENE_RNG_CLUTTER, at + 5, 0.3f, 1);
     static const float lengths[5] = {0.25f, 0.12f, 0.07f, 0.07f, 0.15f}, widths[5] = {0.006f, 0.02f, 0.06f, 0.07f, 0.11f};
@@ -122,7 +150,8 @@ static litter choose_litter(const leat__scene *scene, uint64_t i) {
 static void paint_litter(leat__scene *scene, const litter *l) {
     int width = scene->spec.width + 2 * scene->margin, height = scene->spec.height + 2 * scene->margin;
     float reach = fmaxf(l->length, l->width) * 1.45f + 2, cx = l->x + (float)scene->margin, cy = l->y + (float)scene->margin;
-    int x0 = (int)fmaxf(0, cx - reach), x1 = (int)fminf((float)width, cx + reach), y0 = (int)fmaxf(0, cy - reach), y1 = (int)fminf((float)height, cy + reach);
+    int x0 = (int)fmaxf(0, cx - reach), x1 = (int)fminf((float)width, cx + reach), y0 = (int)fmaxf(0, cy - reach),
+        y1 = (int)fminf((float)height, cy + reach);
     for (int y = y0; y < y1; y++)
         for (int x = x0; x < x1; x++) {
             float cover = scene_clamp(0.5f - litter_distance(l, (float)x - cx, (float)y - cy), 0, 1) * l->opacity;

@@ -1,7 +1,8 @@
 /* scene_bead.c - beads: bodies of revolution with a hole along the axis, from bicone to sphere to barrel, seen from a fixed side.
  *
- * The body is the ball of the norm N(r, t) = (r^p + |t/h|^p)^(1/p), p = 1.15 a bicone, 2 round, 4 a barrel, less a cylinder.  It is ray-cast once, with parallel rays; N - 1
- * times the body's inner radius never exceeds the distance, so the march cannot step over the surface. */
+ * The body is the ball of the norm N(r, t) = (r^p + |t/h|^p)^(1/p), p = 1.15 a bicone, 2 round, 4 a barrel, less a cylinder.  It
+ * is ray-cast once, with parallel rays; N - 1 times the body's inner radius never exceeds the distance, so the march cannot step
+ * over the surface. */
 #include "media/scene_parts.h"
 
 #include <math.h>
@@ -15,9 +16,14 @@ static bead_body choose(const scene_spec *s, uint64_t stream) {
     int kind = leat__scene_pick(s, stream, 1, 4);
     float tilt = leat__scene_draw(s, stream, 2, 0.1f, 1.15f), half = leat__scene_draw(s, stream, 3, 0.62f, 1);
     if (kind == 1) half = 0.95f;
-    bead_body b = {.power = leat__scene_draw(s, stream, 4, powers[kind][0], powers[kind][1]), .half = half, .hole = leat__scene_draw(s, stream, 5, 0.16f, 0.34f),
-                   .axis_y = cosf(tilt), .axis_z = sinf(tilt), .stripes = leat__scene_pick(s, stream, 6, 3) == 0 ? leat__scene_draw(s, stream, 7, 2, 5) : 0,
-                   .stripe_width = leat__scene_draw(s, stream, 8, -0.4f, 0.4f), .swirl = leat__scene_draw(s, stream, 9, 0, 3)};
+    bead_body b = {.power = leat__scene_draw(s, stream, 4, powers[kind][0], powers[kind][1]),
+                   .half = half,
+                   .hole = leat__scene_draw(s, stream, 5, 0.16f, 0.34f),
+                   .axis_y = cosf(tilt),
+                   .axis_z = sinf(tilt),
+                   .stripes = leat__scene_pick(s, stream, 6, 3) == 0 ? leat__scene_draw(s, stream, 7, 2, 5) : 0,
+                   .stripe_width = leat__scene_draw(s, stream, 8, -0.4f, 0.4f),
+                   .swirl = leat__scene_draw(s, stream, 9, 0, 3)};
     b.inner = b.power < 1.5f ? half / sqrtf(1 + half * half) : half;
     return b;
 }
@@ -62,7 +68,8 @@ static bead_hit cast(const bead_body *b, float x, float y) {
 static void store(const leat__scene *scene, const bead_body *b, scene_texel *t, float x, float y, float z, int bore) {
     const float e = 0.01f;
     float along, radius = split(b, x, y, z, &along);
-    float nx = norm(b, x + e, y, z) - norm(b, x - e, y, z), ny = norm(b, x, y + e, z) - norm(b, x, y - e, z), nz = norm(b, x, y, z + e) - norm(b, x, y, z - e);
+    float nx = norm(b, x + e, y, z) - norm(b, x - e, y, z), ny = norm(b, x, y + e, z) - norm(b, x, y - e, z),
+          nz = norm(b, x, y, z + e) - norm(b, x, y, z - e);
     leat__scene_normal_store(t, nx, ny, nz);
     if (bore) {
         leat__scene_normal_store(t, -x, -y, 0.6f);
@@ -71,7 +78,8 @@ static void store(const leat__scene *scene, const bead_body *b, scene_texel *t, 
         t->open = scene_byte(255 * scene_clamp(0.45f + (radius - b->hole) * 4, 0.35f, 1));
     }
     float angle = atan2f(x, z * b->axis_y - y * b->axis_z);
-    float tone = b->stripes > 0 ? sinf(along * b->stripes * 4 + angle * floorf(b->swirl)) > b->stripe_width : 0.35f * leat__scene_noise(scene, x * 4 + 9, along * 4 + 3);
+    float tone = b->stripes > 0 ? sinf(along * b->stripes * 4 + angle * floorf(b->swirl)) > b->stripe_width
+                                : 0.35f * leat__scene_noise(scene, x * 4 + 9, along * 4 + 3);
     t->tone = scene_byte(255 * tone);
     t->gloss = bore ? 30 : 255;
 }

@@ -1,27 +1,29 @@
 /* scene_draw.c - shadows and objects, back to front, and who is seen at each pixel.
  *
- * An object is shaded into a small patch (premultiplied RGBA), which is smeared along its path while the shutter is open, then laid over
- * the frame.  A pixel belongs to the last object that covers it by half or more. */
+ * An object is shaded into a small patch (premultiplied RGBA), which is smeared along its path while the shutter is open, then
+ * laid over the frame.  A pixel belongs to the last object that covers it by half or more. */
 #include "media/scene_parts.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- shading ------------------------------------------------------------------------------------------------------------------ */
+/* ---- shading ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct shader {
     const scene_object *object;
     const scene_sprite *sprite;
     const scene_matcap *matcap;
-    float turn[3][3];          /* normal of the sprite -> normal of the image */
-    float lean_cos, lean_sin, squeeze, edge, texels; /* squeeze: short axis over long axis; edge: visible height of a coin's edge in radii */
+    float turn[3][3]; /* normal of the sprite -> normal of the image */
+    float lean_cos, lean_sin;
+    float squeeze, edge, texels; /* short axis over long axis; visible height of a coin's edge in radii; texels a radius */
     float turn_cos, turn_sin;
 } shader;
 
 static void aim(shader *s, const scene_object *o) {
     int coin = o->class_index == SCENE_COIN;
-    float tilt = coin ? o->tilt : 0, lean = coin ? o->lean : 0, c = cosf(o->turn), d = sinf(o->turn), k = cosf(tilt), e = sinf(tilt), a = cosf(lean), b = sinf(lean);
+    float tilt = coin ? o->tilt : 0, lean = coin ? o->lean : 0, c = cosf(o->turn), d = sinf(o->turn), k = cosf(tilt),
+          e = sinf(tilt), a = cosf(lean), b = sinf(lean);
     float flat[3][3] = {{c, -d, 0}, {k * d, k * c, -e}, {e * d, e * c, k}};
     for (int j = 0; j < 3; j++) {
         s->turn[0][j] = a * flat[0][j] - b * flat[1][j];
@@ -53,7 +55,8 @@ static scene_texel fetch(const scene_sprite *sprite, float u, float v) {
     uint64_t corner[4];
     memcpy(corner, at, 16);
     memcpy(corner + 2, at + sprite->side, 16);
-    uint64_t top = blend8(corner[0], corner[1], (uint32_t)x & 255), low = blend8(corner[2], corner[3], (uint32_t)x & 255), all = blend8(top, low, (uint32_t)y & 255);
+    uint64_t top = blend8(corner[0], corner[1], (uint32_t)x & 255), low = blend8(corner[2], corner[3], (uint32_t)x & 255),
+             all = blend8(top, low, (uint32_t)y & 255);
     scene_texel t;
     memcpy(&t, &all, 8);
     return t;
@@ -83,20 +86,23 @@ static void shade_face(const shader *s, float u, float v, float cover, uint8_t o
     if (alpha == 0) return;
     float nx = (float)t.nx - 128, ny = (float)t.ny - 128, nz = (float)t.nz * (127.0f / 255);
     const float scale = 1.0f / 127;
-    float x = (s->turn[0][0] * nx + s->turn[0][1] * ny + s->turn[0][2] * nz) * scale, y = (s->turn[1][0] * nx + s->turn[1][1] * ny + s->turn[1][2] * nz) * scale;
+    float x = (s->turn[0][0] * nx + s->turn[0][1] * ny + s->turn[0][2] * nz) * scale,
+          y = (s->turn[1][0] * nx + s->turn[1][1] * ny + s->turn[1][2] * nz) * scale;
     emit(s, look_up(s, x, y), &t, alpha, out);
 }
 
 /* The edge of a tilted coin below its face; across: -1..1 along the long axis. */
 static void shade_edge(const shader *s, float across, float cover, uint8_t out[4]) {
-    float deep = sqrtf(fmaxf(0, 1 - across * across)), ridge = s->sprite->reeds > 0 ? 0.35f * sinf((asinf(across) - s->object->turn) * s->sprite->reeds) : 0;
+    float deep = sqrtf(fmaxf(0, 1 - across * across)),
+          ridge = s->sprite->reeds > 0 ? 0.35f * sinf((asinf(across) - s->object->turn) * s->sprite->reeds) : 0;
     float x = across + ridge * deep, y = deep * s->squeeze;
     scene_texel t = {.tone = 0, .open = 175, .gloss = 200};
     emit(s, look_up(s, x * s->lean_cos - y * s->lean_sin, x * s->lean_sin + y * s->lean_cos), &t, (uint32_t)(255 * cover), out);
 }
 
 static void shade_coin(const shader *s, float dx, float dy, uint8_t out[4]) {
-    float radius = s->object->radius, p = (dx * s->lean_cos + dy * s->lean_sin) / radius, q = (dy * s->lean_cos - dx * s->lean_sin) / radius;
+    float radius = s->object->radius, p = (dx * s->lean_cos + dy * s->lean_sin) / radius,
+          q = (dy * s->lean_cos - dx * s->lean_sin) / radius;
     float v = q / s->squeeze, r2 = p * p + v * v;
     if (r2 < 0.8f) {
         shade_face(s, p, v, 1, out);
@@ -114,7 +120,7 @@ static void shade_coin(const shader *s, float dx, float dy, uint8_t out[4]) {
     if (cover > 0) shade_edge(s, p, cover, out);
 }
 
-/* ---- a patch ------------------------------------------------------------------------------------------------------------------ */
+/* ---- a patch ------------------------------------------------------------------------------------------------------------ */
 
 enum { BLOCK = 16 };
 
@@ -161,7 +167,8 @@ static patch smear_patch(leat__scene *scene, const scene_object *o, patch p) {
     if (taps < 2) return p;
     float step_x = o->blur_x / ceilf(length), step_y = o->blur_y / ceilf(length);
     int low_x = (int)lrintf(fminf(0, step_x * (float)(taps - 1))), low_y = (int)lrintf(fminf(0, step_y * (float)(taps - 1)));
-    patch q = {p.x + low_x, p.y + low_y, p.width + abs((int)lrintf(step_x * (float)(taps - 1))), p.height + abs((int)lrintf(step_y * (float)(taps - 1)))};
+    patch q = {p.x + low_x, p.y + low_y, p.width + abs((int)lrintf(step_x * (float)(taps - 1))),
+               p.height + abs((int)lrintf(step_y * (float)(taps - 1)))};
     memset(scene->smear, 0, (size_t)q.width * (size_t)q.height * 4 * sizeof *scene->smear);
     for (int i = 0; i < taps; i++) {
         int at_x = (int)lrintf(step_x * (float)i) - low_x, at_y = (int)lrintf(step_y * (float)i) - low_y;
@@ -196,14 +203,16 @@ static void lay(leat__scene *scene, uint8_t *pixels, int64_t stride, patch p, in
     }
 }
 
-/* ---- shadows ------------------------------------------------------------------------------------------------------------------ */
+/* ---- shadows ------------------------------------------------------------------------------------------------------------ */
 
 static void cast_shadow(const leat__scene *scene, uint8_t *pixels, int64_t stride, const scene_object *o) {
     const scene_look *l = &scene->look;
     float height = o->class_index == SCENE_COIN ? 0.22f : 0.75f, squeeze = o->class_index == SCENE_COIN ? cosf(o->tilt) : 1;
-    float cx = o->x - l->light_x / l->light_z * o->radius * height + o->blur_x / 2, cy = o->y - l->light_y / l->light_z * o->radius * height + o->blur_y / 2;
+    float cx = o->x - l->light_x / l->light_z * o->radius * height + o->blur_x / 2,
+          cy = o->y - l->light_y / l->light_z * o->radius * height + o->blur_y / 2;
     float rx = o->radius * 1.25f, ry = rx * (0.3f + 0.7f * squeeze);
-    int x0 = (int)fmaxf(0, cx - rx), x1 = (int)fminf((float)scene->spec.width, cx + rx), y0 = (int)fmaxf(0, cy - ry), y1 = (int)fminf((float)scene->spec.height, cy + ry);
+    int x0 = (int)fmaxf(0, cx - rx), x1 = (int)fminf((float)scene->spec.width, cx + rx), y0 = (int)fmaxf(0, cy - ry),
+        y1 = (int)fminf((float)scene->spec.height, cy + ry);
     for (int y = y0; y < y1; y++) {
         float v = ((float)y - cy) / ry, rest = 1 - v * v;
         uint8_t *out = pixels + y * stride + 3 * (int64_t)x0;

@@ -1,8 +1,8 @@
-/* scene_material.c - what each direction of a surface looks like under the scene's light, one table a material, and the colours of
- * single objects.
+/* scene_material.c - what each direction of a surface looks like under the scene's light, one table a material, and the colours
+ * of single objects.
  *
- * Polished and worn metal mirror a made-up room (a window, a bright ceiling, a dark table, a few blurred lamps); plastic, glass and matt
- * stuff are lit diffusely with a sharp, a double or no highlight. */
+ * Polished and worn metal mirror a made-up room (a window, a bright ceiling, a dark table, a few blurred lamps); plastic, glass
+ * and matt stuff are lit diffusely with a sharp, a double or no highlight. */
 #include "media/scene_parts.h"
 
 #include <math.h>
@@ -13,7 +13,9 @@ typedef struct scene_room {
     float lamp[LAMPS][4]; /* direction, brightness */
 } scene_room;
 
-static float dot_light(const scene_look *l, float x, float y, float z) { return x * l->light_x + y * l->light_y + z * l->light_z; }
+static float dot_light(const scene_look *l, float x, float y, float z) {
+    return x * l->light_x + y * l->light_y + z * l->light_z;
+}
 
 static float mirrored(const scene_room *room, float x, float y, float z, float sharpness) {
     float up = -y * 0.8f + z * 0.6f, bright = 0.22f + 0.75f * scene_step(-0.5f, 0.8f, up);
@@ -27,7 +29,8 @@ static float mirrored(const scene_room *room, float x, float y, float z, float s
 
 static void shade(const scene_room *room, int material, float x, float y, float z, scene_shade *out) {
     const scene_look *look = room->look;
-    float rx = 2 * z * x, ry = 2 * z * y, rz = 2 * z * z - 1, lit = fmaxf(0, dot_light(look, x, y, z)), toward = dot_light(look, rx, ry, rz);
+    float rx = 2 * z * x, ry = 2 * z * y, rz = 2 * z * z - 1, lit = fmaxf(0, dot_light(look, x, y, z)),
+          toward = dot_light(look, rx, ry, rz);
     float base, shine = 0, rim = powf(1 - z, 3);
     if (material == SCENE_POLISHED) {
         base = mirrored(room, rx, ry, rz, 14);
@@ -55,14 +58,17 @@ static void shade(const scene_room *room, int material, float x, float y, float 
 void leat__scene_make_matcaps(leat__scene *scene) {
     scene_room room = {.look = &scene->look};
     for (int i = 0; i < LAMPS; i++) {
-        float a = leat__scene_draw(&scene->spec, SCENE_RNG_LIGHT, 100 + 4 * (uint64_t)i, 0, 6.2832f), z = leat__scene_draw(&scene->spec, SCENE_RNG_LIGHT, 101 + 4 * (uint64_t)i, 0.1f, 0.95f);
-        float flat = sqrtf(1 - z * z), power = leat__scene_draw(&scene->spec, SCENE_RNG_LIGHT, 102 + 4 * (uint64_t)i, -0.35f, 0.6f);
+        float a = leat__scene_draw(&scene->spec, SCENE_RNG_LIGHT, 100 + 4 * (uint64_t)i, 0, 6.2832f),
+              z = leat__scene_draw(&scene->spec, SCENE_RNG_LIGHT, 101 + 4 * (uint64_t)i, 0.1f, 0.95f);
+        float flat = sqrtf(1 - z * z),
+              power = leat__scene_draw(&scene->spec, SCENE_RNG_LIGHT, 102 + 4 * (uint64_t)i, -0.35f, 0.6f);
         float lamp[4] = {flat * cosf(a), flat * sinf(a), z, power};
         for (int k = 0; k < 4; k++) room.lamp[i][k] = lamp[k];
     }
     for (int m = 0; m < SCENE_MATERIALS; m++)
         for (int i = 0; i < SCENE_MATCAP * SCENE_MATCAP; i++) {
-            float x = ((float)(i % SCENE_MATCAP) + 0.5f) * (2.0f / SCENE_MATCAP) - 1, y = ((float)(i / SCENE_MATCAP) + 0.5f) * (2.0f / SCENE_MATCAP) - 1;
+            float x = ((float)(i % SCENE_MATCAP) + 0.5f) * (2.0f / SCENE_MATCAP) - 1,
+                  y = ((float)(i / SCENE_MATCAP) + 0.5f) * (2.0f / SCENE_MATCAP) - 1;
             float flat = x * x + y * y, z = flat < 1 ? sqrtf(1 - flat) : 0, n = flat < 1 ? 1 : 1 / sqrtf(flat);
             shade(&room, m, x * n, y * n, z, &scene->matcaps[m].shade[i]);
         }
@@ -76,7 +82,8 @@ static void hue(float h, float saturation, float value, uint8_t out[3]) {
 }
 
 static void coin_colors(const scene_spec *s, uint64_t stream, uint64_t at, scene_object *o) {
-    static const uint8_t metals[8][3] = {{218, 178, 84}, {190, 192, 196}, {186, 112, 72}, {152, 118, 70}, {166, 160, 148}, {128, 132, 138}, {120, 86, 60}, {204, 186, 128}};
+    static const uint8_t metals[8][3] = {{218, 178, 84},  {190, 192, 196}, {186, 112, 72}, {152, 118, 70},
+                                         {166, 160, 148}, {128, 132, 138}, {120, 86, 60},  {204, 186, 128}};
     const uint8_t *metal[2] = {metals[leat__scene_pick(s, stream, at, 8)], metals[leat__scene_pick(s, stream, at + 1, 8)]};
     float bright = leat__scene_draw(s, stream, at + 2, 0.8f, 1.15f);
     for (int c = 0; c < 3; c++) {

@@ -1,8 +1,8 @@
 /* scene_motion.c - where everything is at a time, from the frame's number alone.
  *
- * Every place for an object ("slot") lives through lives of one length, one after the other; a life enters over one border, passes a point
- * inside and leaves over another, slower in the middle.  Its track is slot + objects * life + 1.  The camera shakes as a sum of three sines; light drifts, flickers, and a soft
- * shadow crosses now and then. */
+ * Every place for an object ("slot") lives through lives of one length, one after the other; a life enters over one border,
+ * passes a point inside and leaves over another, slower in the middle.  Its track is slot + objects * life + 1.  The camera
+ * shakes as a sum of three sines; light drifts, flickers, and a soft shadow crosses now and then. */
 #include "media/scene_parts.h"
 
 #include <math.h>
@@ -14,7 +14,8 @@ enum { LIFE_DRAWS = 64 }; /* values of a slot's stream that one life uses */
 void leat__scene_choose_look(leat__scene *scene) {
     const scene_spec *s = &scene->spec;
     scene_look *l = &scene->look;
-    float unit = sqrtf((float)s->width * (float)s->height), angle = leat__scene_draw(s, SCENE_RNG_LOOK, 0, 0, TURN), z = leat__scene_draw(s, SCENE_RNG_LOOK, 1, 0.5f, 0.9f);
+    float unit = sqrtf((float)s->width * (float)s->height), angle = leat__scene_draw(s, SCENE_RNG_LOOK, 0, 0, TURN),
+          z = leat__scene_draw(s, SCENE_RNG_LOOK, 1, 0.5f, 0.9f);
     l->light_x = sqrtf(1 - z * z) * cosf(angle);
     l->light_y = sqrtf(1 - z * z) * sinf(angle);
     l->light_z = z;
@@ -39,7 +40,8 @@ void leat__scene_choose_look(leat__scene *scene) {
 static void move_camera(const leat__scene *scene, float t, scene_moment *m) {
     float offset[2] = {0, 0};
     for (int i = 0; i < 6; i++) {
-        float rate = leat__scene_draw(&scene->spec, SCENE_RNG_LOOK, 20 + (uint64_t)i, 0.4f, 7), phase = leat__scene_draw(&scene->spec, SCENE_RNG_LOOK, 30 + (uint64_t)i, 0, TURN);
+        float rate = leat__scene_draw(&scene->spec, SCENE_RNG_LOOK, 20 + (uint64_t)i, 0.4f, 7),
+              phase = leat__scene_draw(&scene->spec, SCENE_RNG_LOOK, 30 + (uint64_t)i, 0, TURN);
         offset[i & 1] += sinf(TURN * rate * t + phase) * scene->look.shake / (1 + rate * 0.3f);
     }
     m->shake_x = offset[0];
@@ -49,9 +51,11 @@ static void move_camera(const leat__scene *scene, float t, scene_moment *m) {
 static void move_light(const leat__scene *scene, float t, scene_light *light) {
     const scene_look *l = &scene->look;
     const scene_spec *s = &scene->spec;
-    float phase = leat__scene_draw(s, SCENE_RNG_LIGHT, 0, 0, TURN), level = l->exposure * (1 + l->drift * sinf(0.5f * t + phase) + l->flicker * sinf(31 * t));
+    float phase = leat__scene_draw(s, SCENE_RNG_LIGHT, 0, 0, TURN),
+          level = l->exposure * (1 + l->drift * sinf(0.5f * t + phase) + l->flicker * sinf(31 * t));
     float warm = l->warm * (0.5f + 0.5f * sinf(0.21f * t + phase));
-    float across = fabsf((float)s->width * cosf(l->band_angle)) + fabsf((float)s->height * sinf(l->band_angle)), round = fmodf(t * l->band_speed + phase, 3);
+    float across = fabsf((float)s->width * cosf(l->band_angle)) + fabsf((float)s->height * sinf(l->band_angle)),
+          round = fmodf(t * l->band_speed + phase, 3);
     light->gain[0] = level * (1 + warm);
     light->gain[1] = level;
     light->gain[2] = level * (1 - warm);
@@ -81,7 +85,8 @@ static path choose_path(const leat__scene *scene, uint64_t stream, uint64_t at, 
     path p = {.slow = leat__scene_draw(s, stream, at + 2, 0.2f, 0.98f)};
     outside(s, in, leat__scene_draw(s, stream, at + 3, 0, 1), radius, &p.x[0], &p.y[0]);
     outside(s, out, leat__scene_draw(s, stream, at + 4, 0, 1), radius, &p.x[2], &p.y[2]);
-    float mx = leat__scene_draw(s, stream, at + 5, 0.1f, 0.9f) * (float)s->width, my = leat__scene_draw(s, stream, at + 6, 0.1f, 0.9f) * (float)s->height;
+    float mx = leat__scene_draw(s, stream, at + 5, 0.1f, 0.9f) * (float)s->width,
+          my = leat__scene_draw(s, stream, at + 6, 0.1f, 0.9f) * (float)s->height;
     p.x[1] = 2 * mx - 0.5f * (p.x[0] + p.x[2]); /* so that the curve passes through the middle point */
     p.y[1] = 2 * my - 0.5f * (p.y[0] + p.y[2]);
     return p;
@@ -105,14 +110,16 @@ static void place(const leat__scene *scene, int slot, double t, scene_object *o)
     const scene_spec *s = &scene->spec;
     const scene_look *l = &scene->look;
     uint64_t stream = SCENE_RNG_LIFE + (uint64_t)slot;
-    double length = leat__scene_draw(s, stream, 0, 3.5f, 9), lives = t / length + leat__scene_draw(s, stream, 1, 0, 1), life = floor(lives);
+    double length = leat__scene_draw(s, stream, 0, 3.5f, 9), lives = t / length + leat__scene_draw(s, stream, 1, 0, 1),
+           life = floor(lives);
     float part = (float)(lives - life), step = (float)(1 / (s->fps * length)), dx, dy;
     uint64_t at = LIFE_DRAWS * ((uint64_t)life + 1);
     memset(o, 0, sizeof *o);
     o->track = (int32_t)(((int64_t)life * s->objects + slot) % INT32_MAX) + 1;
     choose_sprite(scene, stream, at, o);
     leat__scene_choose_colors(scene, stream, at + 8, o);
-    float size = leat__scene_draw(s, stream, at + 2, 0, 1), radius = scene_mix(l->radius_min, l->radius_max, size * size * 0.6f + size * 0.4f);
+    float size = leat__scene_draw(s, stream, at + 2, 0, 1),
+          radius = scene_mix(l->radius_min, l->radius_max, size * size * 0.6f + size * 0.4f);
     path p = choose_path(scene, stream, at + 20, radius * (1 + 0.5f * l->perspective));
     follow(&p, part, &o->x, &o->y);
     follow(&p, part + step, &dx, &dy);
@@ -120,7 +127,8 @@ static void place(const leat__scene *scene, int slot, double t, scene_object *o)
     o->blur_y = (dy - o->y) * l->shutter;
     o->radius = radius * (1 + l->perspective * scene_clamp(o->y / (float)s->height - 0.5f, -0.6f, 0.6f));
     o->turn = leat__scene_draw(s, stream, at + 30, 0, TURN) + leat__scene_draw(s, stream, at + 31, -2, 2) * part * (float)length;
-    o->tilt = scene_clamp(l->tilt + 0.15f * sinf(TURN * leat__scene_draw(s, stream, at + 32, 0.1f, 0.8f) * part * (float)length), 0.02f, 1.1f);
+    o->tilt = scene_clamp(l->tilt + 0.15f * sinf(TURN * leat__scene_draw(s, stream, at + 32, 0.1f, 0.8f) * part * (float)length),
+                          0.02f, 1.1f);
     o->lean = leat__scene_draw(s, stream, at + 33, -0.15f, 0.15f);
     o->depth = leat__scene_draw(s, stream, at + 34, 0, 1);
 }

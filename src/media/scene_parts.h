@@ -4,8 +4,8 @@
  *     scene_spec.c        KEY=VALUE
  *     scene_noise.c       value noise, uniform draws
  *     scene_background.c  wood, cloth, ... and clutter, painted once
- *     scene_coin.c        relief of a coin's face      \  sprites hold normals, not colours: light and reflections stay where they
- *     scene_bead.c        ray-cast bodies of revolution /  are while an object turns
+ *     scene_coin.c        relief of a coin's face      \  sprites hold normals, not colours: light and reflections
+ *     scene_bead.c        ray-cast bodies of revolution /  stay where they are while an object turns
  *     scene_material.c    what a normal of a material looks like under the scene's light
  *     scene_motion.c      where everything is at a time: paths, turning, light, shake
  *     scene_draw.c        shadows, objects with motion blur, who is visible where
@@ -19,8 +19,8 @@
 #include "media/scene.h"
 
 enum { SCENE_COIN, SCENE_BEAD, SCENE_CLASSES };
-enum { SCENE_MAX_OBJECTS = 200, SCENE_MAX_SPRITES = 16, SCENE_MATCAP = 96, SCENE_LATTICE = 128, SCENE_NOISE = 16384, SCENE_NOISE_RUN = 4096,
-       SCENE_BLUR = 60 /* longest path of an open shutter, pixels */ };
+enum { SCENE_MAX_OBJECTS = 200, SCENE_MAX_SPRITES = 16, SCENE_MATCAP = 96, SCENE_LATTICE = 128 };
+enum { SCENE_NOISE = 16384, SCENE_NOISE_RUN = 4096, SCENE_BLUR = 60 /* longest path of an open shutter, pixels */ };
 enum { SCENE_BG_WOOD, SCENE_BG_CLOTH, SCENE_BG_GRADIENT, SCENE_BG_PAPER, SCENE_BG_STONE, SCENE_BG_TILES, SCENE_BG_COUNT };
 /* Streams of the generator: nothing draws from another's. */
 enum { SCENE_RNG_LATTICE = 1, SCENE_RNG_LOOK, SCENE_RNG_BACKGROUND, SCENE_RNG_CLUTTER, SCENE_RNG_LIGHT, SCENE_RNG_NOISE, SCENE_RNG_GRAIN,
@@ -36,8 +36,8 @@ typedef struct scene_spec {
     float    coins, scale, blur, noise, shake, shadow, light, clutter;
 } scene_spec;
 
-/* A point of an object's surface: unit normal, coverage, mix of the two colours, how open it lies, how glossy it is; 0..255 each, the normal's
- * x and y as 128 + 127 v, z as 255 v. */
+/* A point of an object's surface: unit normal, coverage, mix of the two colours, how open it lies, how glossy it is; 0..255
+ * each, the normal's x and y as 128 + 127 v, z as 255 v. */
 typedef struct scene_texel {
     uint8_t nx, ny, nz, alpha, tone, open, gloss, unused;
 } scene_texel;

@@ -11,7 +11,8 @@
 enum { BLOCK = 32, LIGHT_ROWS = 4 };
 
 static void blend_block(const uint8_t *restrict a, const uint8_t *restrict b, const uint16_t w[4], uint8_t *restrict out) {
-    for (int i = 0; i < BLOCK; i++) out[i] = (uint8_t)((a[i] * w[0] + a[i + 3] * w[1] + b[i] * w[2] + b[i + 3] * w[3] + 128) >> 8);
+    for (int i = 0; i < BLOCK; i++)
+        out[i] = (uint8_t)((a[i] * w[0] + a[i + 3] * w[1] + b[i] * w[2] + b[i + 3] * w[3] + 128) >> 8);
 }
 
 /* Bytes may be read up to BLOCK + 3 behind a row's last: the next row's, or the tail of the last. */
@@ -26,7 +27,8 @@ static void blend_row(const uint8_t *a, const uint8_t *b, const uint16_t w[4], u
 
 void leat__scene_draw_background(const leat__scene *scene, uint8_t *pixels, int64_t stride) {
     int64_t pitch = (scene->spec.width + 2 * (int64_t)scene->margin) * 3;
-    float x = (float)scene->margin - scene->moment.shake_x, y = (float)scene->margin - scene->moment.shake_y, x0 = floorf(x), y0 = floorf(y);
+    float x = (float)scene->margin - scene->moment.shake_x, y = (float)scene->margin - scene->moment.shake_y, x0 = floorf(x),
+          y0 = floorf(y);
     uint16_t u = (uint16_t)((x - x0) * 16), v = (uint16_t)((y - y0) * 16);
     uint16_t w[4] = {(uint16_t)((16 - u) * (16 - v)), (uint16_t)(u * (16 - v)), (uint16_t)((16 - u) * v), (uint16_t)(u * v)};
     for (int row = 0; row < scene->spec.height; row++) {
@@ -51,9 +53,10 @@ static void light_row(const leat__scene *scene, int y) {
     }
 }
 
-/* out = lit + noise * (floor + slope * lit), lit = pixel * gain; noise has sd 32.  Sixteen bits all along: a product's high half is one
- * instruction. */
-static void expose_block(uint8_t *restrict pixel, const uint16_t *restrict gain, const int8_t *restrict noise, uint16_t floor16, uint16_t slope16) {
+/* out = lit + noise * (floor + slope * lit), lit = pixel * gain; noise has sd 32.  Sixteen bits all along: a product's high half
+ * is one instruction. */
+static void expose_block(uint8_t *restrict pixel, const uint16_t *restrict gain, const int8_t *restrict noise, uint16_t floor16,
+                         uint16_t slope16) {
     for (int i = 0; i < BLOCK; i++) {
         uint16_t raised = (uint16_t)(pixel[i] << 8), lit = (uint16_t)((uint32_t)raised * gain[i] >> 16);
         lit = lit > 255 ? 255 : lit;

@@ -7,7 +7,7 @@
 
 typedef struct scene_state {
     leat__scene *scene;
-    int64_t      at, frames; /* frames -1 = endless */
+    int64_t at, frames; /* frames -1 = endless */
 } scene_state;
 
 static int ready(leat_source *base, leat_error *error) {

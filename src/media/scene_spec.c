@@ -54,10 +54,12 @@ static int parse_size(const char *value, scene_spec *spec, leat_error *error) {
 
 static int parse_word(const char *key, const char *value, scene_spec *spec, leat_error *error) {
     if (strcmp(key, "format") == 0)
-        return leat_pixel_format_parse(value, &spec->format) == LEAT_OK ? LEAT_OK
-            : leat__fail(error, LEAT_EINVAL, "scene: format=%s is no pixel format (rgb24, uyvy, nv12, ...)", value);
+        return leat_pixel_format_parse(value, &spec->format) == LEAT_OK
+                   ? LEAT_OK
+                   : leat__fail(error, LEAT_EINVAL, "scene: format=%s is no pixel format (rgb24, uyvy, nv12, ...)", value);
     if (strcmp(key, "matrix") == 0) {
-        if (strcmp(value, "709") != 0 && strcmp(value, "601") != 0) return leat__fail(error, LEAT_EINVAL, "scene: matrix=%s must be 709 or 601", value);
+        if (strcmp(value, "709") != 0 && strcmp(value, "601") != 0)
+            return leat__fail(error, LEAT_EINVAL, "scene: matrix=%s must be 709 or 601", value);
         spec->matrix = value[0] == '7' ? LEAT_MATRIX_BT709 : LEAT_MATRIX_BT601;
         return LEAT_OK;
     }
@@ -68,7 +70,8 @@ static int parse_word(const char *key, const char *value, scene_spec *spec, leat
             spec->background = i;
             return LEAT_OK;
         }
-    return leat__fail(error, LEAT_EINVAL, "scene: background=%s must be any, wood, cloth, gradient, paper, stone or tiles", value);
+    return leat__fail(error, LEAT_EINVAL, "scene: background=%s must be any, wood, cloth, gradient, paper, stone or tiles",
+                      value);
 }
 
 static int parse_pair(char *key, scene_spec *spec, leat_error *error) {
@@ -76,27 +79,47 @@ static int parse_pair(char *key, scene_spec *spec, leat_error *error) {
     if (!value || !value[1]) return leat__fail(error, LEAT_EINVAL, "scene: '%s' must be KEY=VALUE", key);
     *value++ = 0;
     if (strcmp(key, "size") == 0) return parse_size(value, spec, error);
-    if (strcmp(key, "format") == 0 || strcmp(key, "matrix") == 0 || strcmp(key, "background") == 0) return parse_word(key, value, spec, error);
+    if (strcmp(key, "format") == 0 || strcmp(key, "matrix") == 0 || strcmp(key, "background") == 0)
+        return parse_word(key, value, spec, error);
     for (int i = 0; i < NUMBERS; i++) {
         if (strcmp(key, numbers[i].key) != 0) continue;
         double number = strtod(value, &end);
         if (*end || !(number >= numbers[i].low && number <= numbers[i].high))
-            return leat__fail(error, LEAT_EINVAL, "scene: %s=%s must be a number from %g to %g", key, value, numbers[i].low, numbers[i].high);
+            return leat__fail(error, LEAT_EINVAL, "scene: %s=%s must be a number from %g to %g", key, value, numbers[i].low,
+                              numbers[i].high);
         store(spec, i, number);
         return LEAT_OK;
     }
-    return leat__fail(error, LEAT_EINVAL, "scene: unknown key '%s' (seed, size, fps, frames, objects, format, matrix, background, coins, scale, blur, noise, shake, "
-                      "shadow, light, clutter)", key);
+    return leat__fail(error, LEAT_EINVAL,
+                      "scene: unknown key '%s' (seed, size, fps, frames, objects, format, matrix, background, coins, scale, "
+                      "blur, noise, shake, "
+                      "shadow, light, clutter)",
+                      key);
 }
 
 int leat__scene_parse(const char *text, scene_spec *spec, leat_error *error) {
     char copy[1024];
-    *spec = (scene_spec){.seed = 1, .frames = 300, .fps = 30, .width = 1280, .height = 720, .objects = 12, .background = -1,
-                         .format = LEAT_PIXEL_RGB24, .matrix = LEAT_MATRIX_BT709, .coins = 0.5f, .scale = 1, .blur = 1, .noise = 1, .shake = 1,
-                         .shadow = 1, .light = 1, .clutter = 1};
+    *spec = (scene_spec){.seed = 1,
+                         .frames = 300,
+                         .fps = 30,
+                         .width = 1280,
+                         .height = 720,
+                         .objects = 12,
+                         .background = -1,
+                         .format = LEAT_PIXEL_RGB24,
+                         .matrix = LEAT_MATRIX_BT709,
+                         .coins = 0.5f,
+                         .scale = 1,
+                         .blur = 1,
+                         .noise = 1,
+                         .shake = 1,
+                         .shadow = 1,
+                         .light = 1,
+                         .clutter = 1};
     if (strncmp(text, "scene:", 6) == 0) text += 6;
     size_t length = strlen(text);
-    if (length >= sizeof copy) return leat__fail(error, LEAT_EINVAL, "scene: the description is longer than %d characters", (int)sizeof copy - 1);
+    if (length >= sizeof copy)
+        return leat__fail(error, LEAT_EINVAL, "scene: the description is longer than %d characters", (int)sizeof copy - 1);
     memcpy(copy, text, length + 1);
     for (char *pair = copy, *next; *pair; pair = next) {
         char *comma = strchr(pair, ',');

@@ -1,4 +1,5 @@
-/* test_scene.c - synthetic scenes: every frame from its number alone, truth that agrees with the pixels, formats, hostile specs, no allocation. */
+/* test_scene.c - synthetic scenes: every frame from its number alone, truth that agrees with the pixels, formats, hostile specs,
+ * no allocation. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,7 +85,9 @@ static int changed_between(const shot *a, const shot *b, int x0, int y0, int x1,
 
 static int near_a_box(const leat_truth *t, int n, int x, int y, int slack) {
     for (int i = 0; i < n; i++)
-        if ((float)x >= t[i].box[0] - (float)slack && (float)x < t[i].box[2] + (float)slack && (float)y >= t[i].box[1] - (float)slack && (float)y < t[i].box[3] + (float)slack) return 1;
+        if ((float)x >= t[i].box[0] - (float)slack && (float)x < t[i].box[2] + (float)slack &&
+            (float)y >= t[i].box[1] - (float)slack && (float)y < t[i].box[3] + (float)slack)
+            return 1;
     return 0;
 }
 
@@ -102,7 +105,8 @@ static void truth_agrees_with_pixels(void **state) {
         draw(&full, seed * 50);
         draw(&empty, seed * 50);
         int n = truth_of(&full, seed * 50, t);
-        /* Two pixels around a box may be covered by less than half; so may slivers at the border that are no object of the truth. */
+        /* Two pixels around a box may be covered by less than half; so may slivers at the border that are no object of the truth.
+         */
         for (int y = 2; y < 298; y++)
             for (int x = 2; x < 398; x++)
                 if (!near_a_box(t, n, x, y, 2)) assert_false(differs(&full, &empty, x, y));
@@ -110,8 +114,10 @@ static void truth_agrees_with_pixels(void **state) {
             int x0 = (int)t[i].box[0], y0 = (int)t[i].box[1], x1 = (int)t[i].box[2], y1 = (int)t[i].box[3];
             assert_true(x0 >= 0 && y0 >= 0 && x1 <= 400 && y1 <= 300 && x0 < x1 && y0 < y1);
             assert_true(t[i].visible > 0 && t[i].visible <= 1);
-            assert_true(changed_between(&full, &empty, x0, y0, x0 + 1, y1) > 0 && changed_between(&full, &empty, x1 - 1, y0, x1, y1) > 0);
-            assert_true(changed_between(&full, &empty, x0, y0, x1, y0 + 1) > 0 && changed_between(&full, &empty, x0, y1 - 1, x1, y1) > 0);
+            assert_true(changed_between(&full, &empty, x0, y0, x0 + 1, y1) > 0 &&
+                        changed_between(&full, &empty, x1 - 1, y0, x1, y1) > 0);
+            assert_true(changed_between(&full, &empty, x0, y0, x1, y0 + 1) > 0 &&
+                        changed_between(&full, &empty, x0, y1 - 1, x1, y1) > 0);
             if (t[i].visible > 0.99f) assert_true(changed_between(&full, &empty, x0, y0, x1, y1) * 2 > (x1 - x0) * (y1 - y0));
         }
         close_shot(&full);
@@ -214,8 +220,14 @@ static void drawing_allocates_nothing(void **state) {
 
 static void odd_sizes_work(void **state) {
     (void)state;
-    static const char *const specs[] = {"size=1x1", "size=1x700,objects=30", "size=5000x3", "size=17x5,scale=4,blur=4,shake=4", "size=33x31,objects=200,scale=4,noise=4,light=4",
-                                        "size=64x64,fps=0.1,blur=4,objects=3", "size=90x60,seed=9007199254740992,fps=1000", ""};
+    static const char *const specs[] = {"size=1x1",
+                                        "size=1x700,objects=30",
+                                        "size=5000x3",
+                                        "size=17x5,scale=4,blur=4,shake=4",
+                                        "size=33x31,objects=200,scale=4,noise=4,light=4",
+                                        "size=64x64,fps=0.1,blur=4,objects=3",
+                                        "size=90x60,seed=9007199254740992,fps=1000",
+                                        ""};
     for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
         shot s = open_shot(specs[i]);
         for (int f = 0; f < 5; f++) draw(&s, f * 1000003);
@@ -225,9 +237,22 @@ static void odd_sizes_work(void **state) {
 
 static void wrong_specs_are_named(void **state) {
     (void)state;
-    static const char *const wrong[][2] = {{"size=0x5", "size"}, {"size=20", "size"}, {"size=20000x2", "size"}, {"objects=201", "objects"}, {"objects=-1", "objects"},
-                                           {"fps=0", "fps"}, {"fps=nan", "fps"}, {"noise=5", "noise"}, {"format=rgb", "format"}, {"matrix=2020", "matrix"},
-                                           {"background=sea", "background"}, {"colour=red", "colour"}, {"seed", "seed"}, {"seed=", "seed"}, {"seed=1x", "seed"}, {"seed=-1", "seed"}};
+    static const char *const wrong[][2] = {{"size=0x5", "size"},
+                                           {"size=20", "size"},
+                                           {"size=20000x2", "size"},
+                                           {"objects=201", "objects"},
+                                           {"objects=-1", "objects"},
+                                           {"fps=0", "fps"},
+                                           {"fps=nan", "fps"},
+                                           {"noise=5", "noise"},
+                                           {"format=rgb", "format"},
+                                           {"matrix=2020", "matrix"},
+                                           {"background=sea", "background"},
+                                           {"colour=red", "colour"},
+                                           {"seed", "seed"},
+                                           {"seed=", "seed"},
+                                           {"seed=1x", "seed"},
+                                           {"seed=-1", "seed"}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         leat__scene *scene = (leat__scene *)1;
         leat_error error = {0};
@@ -275,10 +300,16 @@ static void every_allocation_may_fail(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frames_depend_on_their_number_alone), cmocka_unit_test(truth_agrees_with_pixels), cmocka_unit_test(covered_objects_show_less),
-        cmocka_unit_test(tracks_come_and_go), cmocka_unit_test(only_late_truth_is_kept), cmocka_unit_test(formats_are_conversions_of_rgb),
-        cmocka_unit_test(drawing_allocates_nothing), cmocka_unit_test(odd_sizes_work), cmocka_unit_test(wrong_specs_are_named),
-        cmocka_unit_test(wrong_frames_are_refused), cmocka_unit_test(every_allocation_may_fail)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(frames_depend_on_their_number_alone),
+                                       cmocka_unit_test(truth_agrees_with_pixels),
+                                       cmocka_unit_test(covered_objects_show_less),
+                                       cmocka_unit_test(tracks_come_and_go),
+                                       cmocka_unit_test(only_late_truth_is_kept),
+                                       cmocka_unit_test(formats_are_conversions_of_rgb),
+                                       cmocka_unit_test(drawing_allocates_nothing),
+                                       cmocka_unit_test(odd_sizes_work),
+                                       cmocka_unit_test(wrong_specs_are_named),
+                                       cmocka_unit_test(wrong_frames_are_refused),
+                                       cmocka_unit_test(every_allocation_may_fail)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
