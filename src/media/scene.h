@@ -33,12 +33,13 @@ int leat__scene_open(const char *spec, leat__scene **scene, leat_error *error);
 void leat__scene_close(leat__scene *scene);
 void leat__scene_describe(const leat__scene *scene, leat__scene_info *info);
 
-/* Draws frame `index` into the planes of *frame, which the caller has laid out in the scene's format and size, and sets its index,
- * pts_ns, matrix and range (not capture_ns).  LEAT_EINVAL when the layout is another or index < 0.  One thread at a time; allocates nothing. */
+/* Draws frame `index` into the planes of *frame, which the caller has laid out in the scene's format and size; sets its index,
+ * pts_ns, matrix and range, not capture_ns.  LEAT_EINVAL when the layout is another or index < 0.  One thread at a time; allocates
+ * nothing. */
 int leat__scene_render(leat__scene *scene, int64_t index, leat_frame *frame);
 
-/* Ground truth of frame `index`, one of the last LEAT_SCENE_KEPT that were drawn: objects [capacity] and their number, which may be
- * above capacity.  Listed is what has a visible pixel.  LEAT_EINVAL for other frames.  Any thread, RT-safe. */
+/* Ground truth of frame `index`, one of the last LEAT_SCENE_KEPT that were drawn: objects [capacity] and their number, which may
+ * be above capacity.  Listed is what has a visible pixel.  LEAT_EINVAL for other frames.  Any thread, RT-safe. */
 #define LEAT_SCENE_KEPT 128
 int leat__scene_truth(const leat__scene *scene, int64_t index, leat_truth *objects, int capacity, int *count);
 
