@@ -16,7 +16,7 @@
 
 enum { CIRCLE_X, CIRCLE_Y, CIRCLE_R, CIRCLE_RED, CIRCLE_GREEN, CIRCLE_BLUE, CIRCLE_OPACITY, CIRCLE_FIELDS };
 enum { CIRCLE_TILE = 16 };  /* rows that are painted together */
-enum { CIRCLE_LANES = 64 }; /* slots of a word of bits; lane arrays are padded to a multiple of it */
+enum { CIRCLE_LANES = 64 }; /* circles of a word of bits */
 
 /* What painting does to each byte, by channel.  With x = 257 b, ((x * mul >> 16) + add) >> 8 gives the table, or all of it but for `patched`
  * bytes a channel, which are off by one; proved entry by entry when the map is made.  Exact ties of rounding may defeat that: then the table
@@ -30,37 +30,40 @@ typedef struct leat_circle_map {
     uint8_t  table[3][256];
 } leat_circle_map;
 
-/* Circles as lanes, for the edges of all of them on one row.  The float estimate of an edge is off by less than `slack`; where it is that
- * close to an integer, or the row that close to the circle's top or bottom, the lane is in doubt and the exact span decides. */
-typedef struct leat_circle_lanes {
-    double  *cy, *r2;       /* [slots]; r2 < 0: an empty lane */
-    float   *fraction;      /* [slots] cx - floor(cx) */
-    int32_t *base;          /* [slots] floor(cx) + 1 */
-    float   *slack, *least; /* [slots] pixels; smallest |r^2 - dy^2| that is beyond doubt */
-    int32_t *x0, *x1;       /* [slots] out: span of the row, clipped to the canvas */
-    int      slots, used;   /* room, a multiple of CIRCLE_LANES; slots from `used` on are empty */
-} leat_circle_lanes;
+/* Where a circle's edges are, ready for CIRCLE_TILE rows at a time.  The float estimate of an edge is off by less than `slack`; where it is that close
+ * to an integer, or the row that close to the circle's top or bottom, the definition decides. */
+typedef struct leat_circle_outline {
+    double  cy, r2;
+    float   fraction, slack; /* cx - floor(cx); pixels */
+    float   least;           /* smallest |r^2 - dy^2| that is beyond doubt */
+    int32_t base;            /* floor(cx) + 1 */
+} leat_circle_outline;
 
-/* One bit a slot, of one word of slots. */
-typedef struct leat_circle_bits {
-    uint64_t alive, left, right; /* span not empty; its left edge > 0; its right edge < width */
-    uint64_t doubt;              /* not settled: the other bits and the span are to be found out exactly */
-} leat_circle_bits;
+/* Spans of CIRCLE_TILE rows, clipped to the canvas; those of empty rows are empty, but may lie anywhere. */
+typedef struct leat_circle_spans {
+    int32_t x0[CIRCLE_TILE], x1[CIRCLE_TILE];
+} leat_circle_spans;
 
-/* What a circle does to a colour: v = trunc((front + v * (1 / 255.0) * keep) * 255 + 0.5). */
+/* A bit a row: the span is not empty; its left edge > 0; its right edge < width. */
+typedef struct leat_circle_flags {
+    uint16_t alive, left, right;
+} leat_circle_flags;
+
+/* What a circle does to a colour: v = trunc((front + v * (1 / 255.0) * keep) * 255 + 0.5); and the same in integers: (v * scale + shift) >> 23, which is
+ * right unless the low 23 bits of the sum are below CIRCLE_DOUBT. */
+enum { CIRCLE_DOUBT = 256 };
 typedef struct leat_circle_paint {
-    double front[3], keep; /* colour * a, 1 - a */
+    double  front[3], keep; /* colour * a, 1 - a */
+    int32_t shift[3], scale;
 } leat_circle_paint;
 
 typedef struct leat_circle_kernels {
-    /* Fills lanes->x0, x1 and bits [slots / CIRCLE_LANES] for row y. */
-    void (*edges)(const leat_circle_lanes *lanes, int width, int y, leat_circle_bits *bits);
+    /* Fills *spans for rows y .. y + CIRCLE_TILE - 1. */
+    leat_circle_flags (*spans)(const leat_circle_outline *outline, const double *circle, int width, int y, leat_circle_spans *spans);
     /* Regions of one colour each: region i is white painted by the circles in masks [n, words], sums [n, 4] are over its pixels: reference
      * R, G, B and 1.  Returns the sum over i and channels of v * (v * ones - 2 * sum), an exact integer. */
     int64_t (*regions)(const leat_circle_paint *paints, const uint8_t *ground, const uint64_t *masks, int words, const int32_t *sums, int n);
     void (*map)(const double *circle, leat_circle_map *map);
-    /* Spans of rows y .. y + rows - 1, rows <= CIRCLE_TILE; exact; x0 >= x1 where the row is empty. */
-    void (*spans)(const double *circle, int width, int y, int rows, int32_t *x0, int32_t *x1);
     /* Paints pixels [x0[i], x1[i]) of row i of packed RGB.  Reads and rewrites up to 64 bytes past the span. */
     void (*paint)(const leat_circle_map *map, uint8_t *rgb, int64_t stride, const int32_t *x0, const int32_t *x1, int rows);
     /* Sum of (a[i] - b[i])^2, i in [0, n), n < 2^20.  Reads up to 64 bytes past the end. */
@@ -83,14 +86,9 @@ void leat__circle_span(const double *circle, int width, int y, int *x0, int *x1)
 /* The rest of a map whose table is filled: tries constants until `matches` finds them right.  Returns the number of wrong entries, and the first of them. */
 typedef int (*leat_circle_matcher)(const uint8_t *table, uint16_t mul, uint16_t add, uint8_t wrong[CIRCLE_PATCHES]);
 void leat__circle_map_fit(leat_circle_map *map, const double *circle, leat_circle_matcher matches);
-/* One circle's lane. */
-typedef struct leat_circle_lane {
-    float   fraction, slack, least;
-    int32_t base;
-} leat_circle_lane;
-leat_circle_lane leat__circle_lane_of(const double *circle);
-/* Fills slot `slot` of lanes. */
-void leat__circle_lane_set(const leat_circle_lanes *lanes, int slot, const double *circle);
-void leat__circle_lane_clear(const leat_circle_lanes *lanes, int slot);
+leat_circle_outline leat__circle_outline_of(const double *circle);
+leat_circle_paint leat__circle_paint_of(const double *circle);
+/* Settles the rows in `doubt` by the definition. */
+leat_circle_flags leat__circle_settle(const double *circle, int width, int y, unsigned doubt, leat_circle_flags flags, leat_circle_spans *spans);
 
 #endif

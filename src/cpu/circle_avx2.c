@@ -3,12 +3,11 @@
 
 #include <immintrin.h>
 
-/* ---- edges ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- spans ---------------------------------------------------------------------------------------------------------------------- */
 
-/* r^2 - dy^2 of 4 lanes. */
-static __m128 height_left(const leat_circle_lanes *l, int i, __m256d y) {
-    __m256d dy = _mm256_sub_pd(y, _mm256_load_pd(l->cy + i));
-    return _mm256_cvtpd_ps(_mm256_fnmadd_pd(dy, dy, _mm256_load_pd(l->r2 + i)));
+static __m128 height_left(const leat_circle_outline *o, __m256d y) {
+    __m256d dy = _mm256_sub_pd(y, _mm256_set1_pd(o->cy));
+    return _mm256_cvtpd_ps(_mm256_fnmadd_pd(dy, dy, _mm256_set1_pd(o->r2)));
 }
 
 static __m256 magnitude(__m256 v) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v); }
@@ -22,33 +21,31 @@ static __m256i edge_of(__m256 t, __m256i base, __m256 slack, __m256i width, __m2
     return _mm256_min_epi32(_mm256_max_epi32(x, _mm256_setzero_si256()), width);
 }
 
-static uint64_t bits_of(__m256 mask, int shift) { return (uint64_t)(uint32_t)_mm256_movemask_ps(mask) << shift; }
+static unsigned bits_of(__m256 mask) { return (unsigned)_mm256_movemask_ps(mask); }
+static __m256 as_mask(__m256i mask) { return _mm256_castsi256_ps(mask); }
 
-static void edges_of_8(const leat_circle_lanes *l, int i, __m256d y, __m256i width, leat_circle_bits *bits) {
-    int    shift = i % CIRCLE_LANES;
-    __m256 left2 = _mm256_set_m128(height_left(l, i + 4, y), height_left(l, i, y)), least = _mm256_load_ps(l->least + i), doubt0, doubt1;
-    __m256 full = _mm256_cmp_ps(left2, least, _CMP_GE_OQ), near = _mm256_cmp_ps(magnitude(left2), least, _CMP_LT_OQ);
-    __m256 half = _mm256_sqrt_ps(_mm256_and_ps(full, left2)), fraction = _mm256_load_ps(l->fraction + i), slack = _mm256_load_ps(l->slack + i);
-    __m256i base = _mm256_load_si256((const __m256i *)(l->base + i));
-    __m256i x0 = edge_of(_mm256_sub_ps(fraction, half), base, slack, width, &doubt0);
-    __m256i x1 = edge_of(_mm256_add_ps(fraction, half), base, slack, width, &doubt1);
-    _mm256_store_si256((__m256i *)(l->x0 + i), x0);
-    _mm256_store_si256((__m256i *)(l->x1 + i), x1);
-    __m256 alive = _mm256_and_ps(full, _mm256_castsi256_ps(_mm256_cmpgt_epi32(x1, x0)));
-    bits->alive |= bits_of(alive, shift);
-    bits->left |= bits_of(_mm256_and_ps(alive, _mm256_castsi256_ps(_mm256_cmpgt_epi32(x0, _mm256_setzero_si256()))), shift);
-    bits->right |= bits_of(_mm256_and_ps(alive, _mm256_castsi256_ps(_mm256_cmpgt_epi32(width, x1))), shift);
-    bits->doubt |= bits_of(_mm256_or_ps(near, _mm256_and_ps(full, _mm256_or_ps(doubt0, doubt1))), shift);
+/* 8 rows from y on, rows i .. i + 7 of the tile; returns the bits of rows in doubt.  Empty rows get the width for both edges. */
+static unsigned spans_of_8(const leat_circle_outline *o, int width, int y, int i, leat_circle_spans *s, leat_circle_flags *f) {
+    __m256d first = _mm256_add_pd(_mm256_set1_pd(y), _mm256_setr_pd(0, 1, 2, 3)), next = _mm256_add_pd(first, _mm256_set1_pd(4));
+    __m256  left2 = _mm256_set_m128(height_left(o, next), height_left(o, first)), least = _mm256_set1_ps(o->least), doubt0, doubt1;
+    __m256  full = _mm256_cmp_ps(left2, least, _CMP_GE_OQ), near = _mm256_cmp_ps(magnitude(left2), least, _CMP_LT_OQ);
+    __m256  half = _mm256_sqrt_ps(_mm256_and_ps(full, left2)), fraction = _mm256_set1_ps(o->fraction), slack = _mm256_set1_ps(o->slack);
+    __m256i base = _mm256_set1_epi32(o->base), right = _mm256_set1_epi32(width), empty = _mm256_andnot_si256(_mm256_castps_si256(full), right);
+    __m256i x0 = _mm256_max_epi32(edge_of(_mm256_sub_ps(fraction, half), base, slack, right, &doubt0), empty);
+    __m256i x1 = _mm256_max_epi32(edge_of(_mm256_add_ps(fraction, half), base, slack, right, &doubt1), empty);
+    _mm256_storeu_si256((__m256i *)(s->x0 + i), x0);
+    _mm256_storeu_si256((__m256i *)(s->x1 + i), x1);
+    unsigned alive = bits_of(as_mask(_mm256_cmpgt_epi32(x1, x0)));
+    f->alive |= (uint16_t)(alive << i);
+    f->left |= (uint16_t)((alive & bits_of(as_mask(_mm256_cmpgt_epi32(x0, _mm256_setzero_si256())))) << i);
+    f->right |= (uint16_t)((alive & bits_of(as_mask(_mm256_cmpgt_epi32(right, x1)))) << i);
+    return bits_of(_mm256_or_ps(near, _mm256_and_ps(full, _mm256_or_ps(doubt0, doubt1)))) << i;
 }
 
-static void edges_avx2(const leat_circle_lanes *l, int width, int y, leat_circle_bits *bits) {
-    __m256d row = _mm256_set1_pd(y);
-    __m256i right = _mm256_set1_epi32(width);
-    for (int w = 0; w < l->slots / CIRCLE_LANES; w++) {
-        leat_circle_bits b = {0};
-        for (int i = 0; i < CIRCLE_LANES && w * CIRCLE_LANES + i < l->used; i += 8) edges_of_8(l, w * CIRCLE_LANES + i, row, right, &b);
-        bits[w] = b;
-    }
+static leat_circle_flags spans_avx2(const leat_circle_outline *o, const double *circle, int width, int y, leat_circle_spans *s) {
+    leat_circle_flags f = {0};
+    unsigned          doubt = spans_of_8(o, width, y, 0, s, &f) | spans_of_8(o, width, y + 8, 8, s, &f);
+    return doubt ? leat__circle_settle(circle, width, y, doubt, f, s) : f;
 }
 
 /* ---- regions -------------------------------------------------------------------------------------------------------------------- */
@@ -109,44 +106,6 @@ static int64_t regions_avx2(const leat_circle_paint *paints, const uint8_t *grou
     _mm256_storeu_pd(lanes, total);
     int64_t whole = (int64_t)(lanes[0] + lanes[1] + lanes[2] + lanes[3]);
     return i < n ? whole + leat__circle_ref.regions(paints, ground, masks + i * words, words, sums + 4 * i, n - i) : whole;
-}
-
-/* ---- spans of one circle ------------------------------------------------------------------------------------------------------------ */
-
-static __m128 height_left_of(const double *circle, __m256d y) {
-    __m256d dy = _mm256_sub_pd(y, _mm256_set1_pd(circle[CIRCLE_Y])), r = _mm256_set1_pd(circle[CIRCLE_R]);
-    return _mm256_cvtpd_ps(_mm256_fnmadd_pd(dy, dy, _mm256_mul_pd(r, r)));
-}
-
-/* 8 rows from y on; returns the bits of rows in doubt.  Empty rows get x0 = x1 = width. */
-static unsigned spans_of_8(const double *circle, const leat_circle_lane *lane, int width, int y, int32_t *x0, int32_t *x1) {
-    __m256d first = _mm256_add_pd(_mm256_set1_pd(y), _mm256_setr_pd(0, 1, 2, 3)), next = _mm256_add_pd(first, _mm256_set1_pd(4));
-    __m256  left2 = _mm256_set_m128(height_left_of(circle, next), height_left_of(circle, first)), least = _mm256_set1_ps(lane->least), doubt0, doubt1;
-    __m256  full = _mm256_cmp_ps(left2, least, _CMP_GE_OQ), near = _mm256_cmp_ps(magnitude(left2), least, _CMP_LT_OQ);
-    __m256  half = _mm256_sqrt_ps(_mm256_and_ps(full, left2)), fraction = _mm256_set1_ps(lane->fraction), slack = _mm256_set1_ps(lane->slack);
-    __m256i base = _mm256_set1_epi32(lane->base), right = _mm256_set1_epi32(width), empty = _mm256_andnot_si256(_mm256_castps_si256(full), right);
-    __m256i from = edge_of(_mm256_sub_ps(fraction, half), base, slack, right, &doubt0);
-    __m256i to = edge_of(_mm256_add_ps(fraction, half), base, slack, right, &doubt1);
-    _mm256_storeu_si256((__m256i *)x0, _mm256_max_epi32(from, empty));
-    _mm256_storeu_si256((__m256i *)x1, _mm256_max_epi32(to, empty));
-    return (unsigned)_mm256_movemask_ps(_mm256_or_ps(near, _mm256_and_ps(full, _mm256_or_ps(doubt0, doubt1))));
-}
-
-static void spans_avx2(const double *circle, int width, int y, int rows, int32_t *x0, int32_t *x1) {
-    leat_circle_lane lane = leat__circle_lane_of(circle);
-    for (int i = 0; i < rows; i += 8) {
-        int32_t  from[8], to[8];
-        int      n = rows - i < 8 ? rows - i : 8;
-        unsigned doubt = spans_of_8(circle, &lane, width, y + i, from, to);
-        for (int k = 0; k < n; k++) {
-            x0[i + k] = from[k];
-            x1[i + k] = to[k];
-        }
-        for (doubt &= (1u << n) - 1; doubt; doubt &= doubt - 1) {
-            int k = i + __builtin_ctz(doubt);
-            leat__circle_span(circle, width, y + k, &x0[k], &x1[k]);
-        }
-    }
 }
 
 /* ---- maps ------------------------------------------------------------------------------------------------------------------------------- */
@@ -322,5 +281,5 @@ static uint64_t painted_sse_avx2(const leat_circle_map *map, const uint8_t *a, c
 }
 
 void leat__circle_fill_avx2(leat_circle_kernels *k) {
-    *k = (leat_circle_kernels){edges_avx2, regions_avx2, map_avx2, spans_avx2, paint_avx2, sse_avx2, painted_sse_avx2, "avx2"};
+    *k = (leat_circle_kernels){spans_avx2, regions_avx2, map_avx2, paint_avx2, sse_avx2, painted_sse_avx2, "avx2"};
 }

@@ -3,53 +3,36 @@
 
 #include <immintrin.h>
 
-/* ---- edges ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- spans ---------------------------------------------------------------------------------------------------------------------- */
 
-static __m512 two_halves(__m256 low, __m256 high) {
-    return _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
-}
-
-/* r^2 - dy^2 of 8 lanes. */
-static __m256 height_left(const leat_circle_lanes *l, int i, __m512d y) {
-    __m512d dy = _mm512_sub_pd(y, _mm512_load_pd(l->cy + i));
-    return _mm512_cvtpd_ps(_mm512_fnmadd_pd(dy, dy, _mm512_load_pd(l->r2 + i)));
+/* r^2 - dy^2 of 8 rows. */
+static __m256 height_left(const leat_circle_outline *o, __m512d y) {
+    __m512d dy = _mm512_sub_pd(y, _mm512_set1_pd(o->cy));
+    return _mm512_cvtpd_ps(_mm512_fnmadd_pd(dy, dy, _mm512_set1_pd(o->r2)));
 }
 
 /* base + floor(t), clamped to [0, width]; *doubt: lanes where t is within slack of an integer. */
-static __m512i edge_of(__m512 t, __m512i base, __m512 slack, __m512i width, __mmask16 *doubt) {
+static __m512i edge_of(__m512 t, __m512i base, __m512 sure, __m512i width, __mmask16 *doubt) {
     __m512 whole = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-    __m512 off = _mm512_abs_ps(_mm512_sub_ps(_mm512_sub_ps(t, whole), _mm512_set1_ps(0.5f)));
-    *doubt = _mm512_cmp_ps_mask(off, _mm512_sub_ps(_mm512_set1_ps(0.5f), slack), _CMP_GT_OQ);
+    *doubt = _mm512_cmp_ps_mask(_mm512_abs_ps(_mm512_sub_ps(_mm512_sub_ps(t, whole), _mm512_set1_ps(0.5f))), sure, _CMP_GT_OQ);
     __m512i x = _mm512_add_epi32(_mm512_cvttps_epi32(whole), base);
     return _mm512_min_epi32(_mm512_max_epi32(x, _mm512_setzero_si512()), width);
 }
 
-static void edges_of_16(const leat_circle_lanes *l, int i, __m512d y, __m512i width, leat_circle_bits *bits) {
-    int       shift = i % CIRCLE_LANES;
-    __m512    left2 = two_halves(height_left(l, i, y), height_left(l, i + 8, y)), least = _mm512_load_ps(l->least + i);
-    __mmask16 full = _mm512_cmp_ps_mask(left2, least, _CMP_GE_OQ), near, doubt0, doubt1;
-    near = _mm512_cmp_ps_mask(_mm512_abs_ps(left2), least, _CMP_LT_OQ);
-    __m512  half = _mm512_maskz_sqrt_ps(full, left2), fraction = _mm512_load_ps(l->fraction + i), slack = _mm512_load_ps(l->slack + i);
-    __m512i base = _mm512_load_si512(l->base + i);
-    __m512i x0 = edge_of(_mm512_sub_ps(fraction, half), base, slack, width, &doubt0);
-    __m512i x1 = edge_of(_mm512_add_ps(fraction, half), base, slack, width, &doubt1);
-    _mm512_store_si512(l->x0 + i, x0);
-    _mm512_store_si512(l->x1 + i, x1);
-    __mmask16 alive = _mm512_mask_cmplt_epi32_mask(full, x0, x1);
-    bits->alive |= (uint64_t)alive << shift;
-    bits->left |= (uint64_t)_mm512_mask_cmpgt_epi32_mask(alive, x0, _mm512_setzero_si512()) << shift;
-    bits->right |= (uint64_t)_mm512_mask_cmplt_epi32_mask(alive, x1, width) << shift;
-    bits->doubt |= (uint64_t)(__mmask16)(near | (full & (doubt0 | doubt1))) << shift;
-}
-
-static void edges_avx512(const leat_circle_lanes *l, int width, int y, leat_circle_bits *bits) {
-    __m512d row = _mm512_set1_pd(y);
-    __m512i right = _mm512_set1_epi32(width);
-    for (int w = 0; w < l->slots / CIRCLE_LANES; w++) {
-        leat_circle_bits b = {0};
-        for (int i = 0; i < CIRCLE_LANES && w * CIRCLE_LANES + i < l->used; i += 16) edges_of_16(l, w * CIRCLE_LANES + i, row, right, &b);
-        bits[w] = b;
-    }
+static leat_circle_flags spans_avx512(const leat_circle_outline *o, const double *circle, int width, int y, leat_circle_spans *s) {
+    __m512d   first = _mm512_add_pd(_mm512_set1_pd(y), _mm512_setr_pd(0, 1, 2, 3, 4, 5, 6, 7)), next = _mm512_add_pd(first, _mm512_set1_pd(8));
+    __m512    left2 = _mm512_insertf32x8(_mm512_castps256_ps512(height_left(o, first)), height_left(o, next), 1), least = _mm512_set1_ps(o->least);
+    __mmask16 full = _mm512_cmp_ps_mask(left2, least, _CMP_GE_OQ), near = _mm512_cmp_ps_mask(_mm512_abs_ps(left2), least, _CMP_LT_OQ), doubt0, doubt1;
+    __m512    half = _mm512_maskz_sqrt_ps(full, left2), fraction = _mm512_set1_ps(o->fraction), sure = _mm512_set1_ps(0.5f - o->slack);
+    __m512i   base = _mm512_set1_epi32(o->base), right = _mm512_set1_epi32(width);
+    __m512i   x0 = _mm512_maskz_mov_epi32(full, edge_of(_mm512_sub_ps(fraction, half), base, sure, right, &doubt0));
+    __m512i   x1 = _mm512_maskz_mov_epi32(full, edge_of(_mm512_add_ps(fraction, half), base, sure, right, &doubt1));
+    __mmask16 alive = _mm512_cmplt_epi32_mask(x0, x1);
+    _mm512_storeu_si512(s->x0, x0);
+    _mm512_storeu_si512(s->x1, x1);
+    leat_circle_flags f = {alive, _mm512_mask_cmpgt_epi32_mask(alive, x0, _mm512_setzero_si512()), _mm512_mask_cmplt_epi32_mask(alive, x1, right)};
+    unsigned          doubt = near | (full & (doubt0 | doubt1));
+    return __builtin_expect(doubt != 0, 0) ? leat__circle_settle(circle, width, y, doubt, f, s) : f;
 }
 
 /* ---- regions -------------------------------------------------------------------------------------------------------------------- */
@@ -104,7 +87,7 @@ static int64_t regions_avx512(const leat_circle_paint *paints, const uint8_t *gr
 }
 
 void leat__circle_fill_avx512(leat_circle_kernels *k) {
-    k->edges = edges_avx512;
+    k->spans = spans_avx512;
     k->regions = regions_avx512;
     k->name = "avx512";
 }

@@ -34,41 +34,43 @@ void leat__circle_span(const double *c, int width, int y, int *x0, int *x1) {
 
 /* Float errors: the root and the sum take 1.5 and 1 units of 2^-24 of the half width; the double r^2 - dy^2 is off by 4e-16 r^2, which the root
  * turns into 2e-16 r^2 / half: below 1e-5 where r^2 - dy^2 >= (2e-11 r^2)^2. */
-leat_circle_lane leat__circle_lane_of(const double *c) {
-    double r = c[CIRCLE_R], cx = floor(c[CIRCLE_X]), tight = 2e-11 * r * r;
-    return (leat_circle_lane){(float)(c[CIRCLE_X] - cx), (float)(r * 2.4e-7 + 2e-5), (float)fmax(1e-6, tight * tight), (int32_t)cx + 1};
+leat_circle_outline leat__circle_outline_of(const double *c) {
+    double r = c[CIRCLE_R], cx = floor(c[CIRCLE_X]), tight = 2e-11 * r * r, least = tight * tight;
+    return (leat_circle_outline){c[CIRCLE_Y], r * r, (float)(c[CIRCLE_X] - cx), (float)(r * 2.4e-7 + 2e-5), (float)(least > 1e-6 ? least : 1e-6),
+                                 (int32_t)cx + 1};
 }
 
-void leat__circle_lane_set(const leat_circle_lanes *lanes, int slot, const double *c) {
-    leat_circle_lane lane = leat__circle_lane_of(c);
-    lanes->cy[slot] = c[CIRCLE_Y];
-    lanes->r2[slot] = c[CIRCLE_R] * c[CIRCLE_R];
-    lanes->fraction[slot] = lane.fraction;
-    lanes->base[slot] = lane.base;
-    lanes->slack[slot] = lane.slack;
-    lanes->least[slot] = lane.least;
-}
-
-void leat__circle_lane_clear(const leat_circle_lanes *lanes, int slot) {
-    lanes->cy[slot] = 0;
-    lanes->r2[slot] = -1;
-    lanes->fraction[slot] = lanes->slack[slot] = 0;
-    lanes->base[slot] = 0;
-    lanes->least[slot] = 0.5f;
-}
-
-/* Everything is in doubt. */
-static void edges_ref(const leat_circle_lanes *lanes, int width, int y, leat_circle_bits *bits) {
-    for (int w = 0; w < lanes->slots / CIRCLE_LANES; w++) {
-        bits[w] = (leat_circle_bits){0};
-        for (int i = 0; i < CIRCLE_LANES; i++) {
-            double dy = y - lanes->cy[w * CIRCLE_LANES + i];
-            if (dy * dy <= lanes->r2[w * CIRCLE_LANES + i] * 1.000001 + 1) bits[w].doubt |= (uint64_t)(lanes->r2[w * CIRCLE_LANES + i] >= 0) << i;
-        }
+leat_circle_flags leat__circle_settle(const double *circle, int width, int y, unsigned doubt, leat_circle_flags f, leat_circle_spans *s) {
+    for (; doubt; doubt &= doubt - 1) {
+        int i = __builtin_ctz(doubt), x0, x1, bit = 1 << i;
+        leat__circle_span(circle, width, y + i, &x0, &x1);
+        s->x0[i] = x0;
+        s->x1[i] = x1;
+        f.alive = (uint16_t)(x0 < x1 ? f.alive | bit : f.alive & ~bit);
+        f.left = (uint16_t)(x0 < x1 && x0 > 0 ? f.left | bit : f.left & ~bit);
+        f.right = (uint16_t)(x0 < x1 && x1 < width ? f.right | bit : f.right & ~bit);
     }
+    return f;
+}
+
+static leat_circle_flags spans_ref(const leat_circle_outline *outline, const double *circle, int width, int y, leat_circle_spans *spans) {
+    return leat__circle_settle(circle, width, y, (1u << CIRCLE_TILE) - 1, (leat_circle_flags){0}, spans);
 }
 
 /* ---- colour ------------------------------------------------------------------------------------------------------------------- */
+
+/* Rounding of `scale` shifts a product by up to v / 2 units of 2^-23: at most 64 with the middle of it taken out of `shift`, which also gets half of the
+ * doubtful interval. */
+leat_circle_paint leat__circle_paint_of(const double *c) {
+    leat_circle_paint p = {.keep = 1 - c[CIRCLE_OPACITY]};
+    double            exact = p.keep * 8388608;
+    p.scale = (int32_t)(exact + 0.5);
+    for (int k = 0; k < 3; k++) {
+        p.front[k] = c[CIRCLE_RED + k] * c[CIRCLE_OPACITY];
+        p.shift[k] = (int32_t)((p.front[k] * 255 + 0.5) * 8388608 + (exact - p.scale) * 127.5 + CIRCLE_DOUBT / 2 + 0.5);
+    }
+    return p;
+}
 
 static int paint_byte(double front, double keep, int byte) { return (int)((front + byte * (1.0 / 255.0) * keep) * 255 + 0.5); }
 
@@ -143,10 +145,6 @@ static int64_t regions_ref(const leat_circle_paint *paints, const uint8_t *groun
 
 /* ---- pixels ------------------------------------------------------------------------------------------------------------------- */
 
-static void spans_ref(const double *circle, int width, int y, int rows, int32_t *x0, int32_t *x1) {
-    for (int i = 0; i < rows; i++) leat__circle_span(circle, width, y + i, &x0[i], &x1[i]);
-}
-
 static void paint_ref(const leat_circle_map *map, uint8_t *rgb, int64_t stride, const int32_t *x0, const int32_t *x1, int rows) {
     for (int i = 0; i < rows; i++)
         for (uint8_t *p = rgb + i * stride + 3 * (int64_t)x0[i], *end = rgb + i * stride + 3 * (int64_t)x1[i]; p < end; p += 3) {
@@ -172,4 +170,4 @@ static uint64_t painted_sse_ref(const leat_circle_map *map, const uint8_t *a, co
     return sum;
 }
 
-const leat_circle_kernels leat__circle_ref = {edges_ref, regions_ref, map_ref, spans_ref, paint_ref, sse_ref, painted_sse_ref, "ref"};
+const leat_circle_kernels leat__circle_ref = {spans_ref, regions_ref, map_ref, paint_ref, sse_ref, painted_sse_ref, "ref"};

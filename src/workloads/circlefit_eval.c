@@ -57,17 +57,18 @@ static uint32_t canvas_error(const leat_circle_target *t, int y, int x0, int x1)
 static uint64_t evaluate_one(leat_circle_evaluator *e, const leat_circle *circle) {
     const leat_circle_target *t = e->target;
     leat_circle_brush        *brush = &e->brushes[0];
-    int32_t                   x0[CIRCLE_TILE], x1[CIRCLE_TILE];
+    leat_circle_spans         s;
     uint64_t                  sse = t->sse;
     leat__circle_brush_make(circle, t->canvas.height, brush);
     for (int y = brush->y0; y < brush->y1; y += CIRCLE_TILE) {
         int rows = brush->y1 - y < CIRCLE_TILE ? brush->y1 - y : CIRCLE_TILE;
-        leat__circle.spans(&circle->x, t->canvas.width, y, rows, x0, x1);
+        leat__circle.spans(&brush->outline, &circle->x, t->canvas.width, y, &s);
         for (int i = 0; i < rows; i++) {
-            if (x0[i] >= x1[i]) continue;
+            int x0 = s.x0[i], x1 = s.x1[i];
+            if (x0 >= x1) continue;
             const uint8_t *a = t->canvas.data + (y + i) * t->canvas.stride, *b = t->reference.data + (y + i) * t->reference.stride;
-            sse -= canvas_error(t, y + i, x0[i], x1[i]);
-            sse += leat__circle.painted_sse(&brush->map, a + 3 * x0[i], b + 3 * x0[i], 3 * (int64_t)(x1[i] - x0[i]));
+            sse -= canvas_error(t, y + i, x0, x1);
+            sse += leat__circle.painted_sse(&brush->map, a + 3 * x0, b + 3 * x0, 3 * (int64_t)(x1 - x0));
         }
     }
     return sse;
@@ -110,7 +111,7 @@ int leat_circle_evaluate(leat_circle_evaluator *e, const leat_circle *circles, i
     int status = leat_circles_check(circles, count, NULL);
     if (status != LEAT_OK) return status;
     const leat_circle_target *t = e->target;
-    if (t->is_flat && t->sums && count <= SWEEP_MOST_CIRCLES) *sse = t->squares + (uint64_t)leat__circle_sweep_run(e->sweep, t, circles, (int)count);
+    if (t->is_flat && t->within && count <= SWEEP_MOST_CIRCLES) *sse = t->squares + (uint64_t)leat__circle_sweep_run(e->sweep, t, circles, (int)count);
     else *sse = count == 1 ? evaluate_one(e, circles) : evaluate_bands(e, circles, count);
     return LEAT_OK;
 }

@@ -50,14 +50,18 @@ int leat__circle_band_rows(int width) { return width <= 640 ? CIRCLE_TILE : CIRC
 
 void leat__circle_brush_make(const leat_circle *circle, int height, leat_circle_brush *brush) {
     leat__circle_rows(&circle->x, height, &brush->y0, &brush->y1);
-    if (circle->opacity == 0 || brush->y0 >= brush->y1) brush->y0 = brush->y1 = 0;
-    else leat__circle.map(&circle->x, &brush->map);
+    if (circle->opacity == 0 || brush->y0 >= brush->y1) {
+        brush->y0 = brush->y1 = 0;
+        return;
+    }
+    brush->outline = leat__circle_outline_of(&circle->x);
+    leat__circle.map(&circle->x, &brush->map);
 }
 
 uint64_t leat__circle_band_paint(const leat_circle *circles, const leat_circle_brush *brushes, int64_t count, uint8_t *band, int64_t stride, int width, int y, int rows,
                                  int32_t *reach) {
-    int32_t  x0[CIRCLE_TILE], x1[CIRCLE_TILE];
-    uint64_t writes = 0;
+    leat_circle_spans s;
+    uint64_t          writes = 0;
     for (int i = 0; reach && i < rows; i++) {
         reach[2 * i] = width;
         reach[2 * i + 1] = 0;
@@ -65,15 +69,15 @@ uint64_t leat__circle_band_paint(const leat_circle *circles, const leat_circle_b
     for (int64_t k = 0; k < count; k++) {
         int first = brushes[k].y0 > y ? brushes[k].y0 - y : 0, end = brushes[k].y1 < y + rows ? brushes[k].y1 - y : rows;
         if (first >= end) continue;
-        leat__circle.spans(&circles[k].x, width, y + first, end - first, x0, x1);
-        leat__circle.paint(&brushes[k].map, band + first * stride, stride, x0, x1, end - first);
+        leat__circle.spans(&brushes[k].outline, &circles[k].x, width, y + first, &s);
+        leat__circle.paint(&brushes[k].map, band + first * stride, stride, s.x0, s.x1, end - first);
         for (int i = 0; i < end - first; i++) {
-            if (x0[i] >= x1[i]) continue;
-            writes += (uint64_t)(x1[i] - x0[i]);
+            if (s.x0[i] >= s.x1[i]) continue;
+            writes += (uint64_t)(s.x1[i] - s.x0[i]);
             if (!reach) continue;
             int32_t *r = reach + 2 * (first + i);
-            if (x0[i] < r[0]) r[0] = x0[i];
-            if (x1[i] > r[1]) r[1] = x1[i];
+            if (s.x0[i] < r[0]) r[0] = s.x0[i];
+            if (s.x1[i] > r[1]) r[1] = s.x1[i];
         }
     }
     return writes;

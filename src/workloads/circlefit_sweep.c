@@ -21,23 +21,31 @@
 
 enum { REGIONS = 512 };
 
-typedef int32_t quad __attribute__((vector_size(16), aligned(16)));
+typedef int32_t  quad __attribute__((vector_size(16), aligned(16)));
+typedef uint16_t quarter __attribute__((vector_size(8), aligned(8)));
+
+/* What a circle is doing, before and on a row: bit 0 its span is not empty, bit 1 its left edge stands inside the canvas, bit 2 the right one. */
+enum { ALIVE = 1, LEFT = 2, RIGHT = 4 };
 
 struct leat_circle_sweep {
-    leat_circle_lanes lanes;
-    leat_circle_paint *paints;      /* [slots] */
-    leat_circle_bits   now[SWEEP_MOST_WORDS], before[SWEEP_MOST_WORDS];
-    uint16_t          *edge;        /* [room] slot, or slots + slot for a right edge */
-    int32_t           *at;          /* [room] x of the edge on this row */
-    quad              *sum;         /* [room + 1] of the run: reference R, G, B and pixels */
-    uint64_t          *set;         /* [room + 1, words] circles of the run */
-    int                room, start, n, words;
-    uint64_t          *region_set;  /* [REGIONS, words] */
-    quad              *region_sum;  /* [REGIONS] */
-    int                regions;
-    int64_t            total;
+    leat_circle_outline *outlines;   /* [circles] */
+    leat_circle_paint   *paints;     /* [circles] */
+    int32_t             *y0, *y1;    /* [circles] rows of the box; y0 = y1: invisible */
+    leat_circle_spans   *spans;      /* [circles] of the tile of rows */
+    leat_circle_flags   *flags;      /* [circles] of the tile of rows */
+    uint8_t             *state;      /* [circles] on the last row */
+    uint64_t             changed[CIRCLE_TILE][SWEEP_MOST_WORDS]; /* circles whose state changes on a row of the tile */
+    uint16_t            *edge;       /* [room] 2 * circle, + 1 for a right edge */
+    int32_t             *at;         /* [room] x of the edge on this row */
+    quad                *sum;        /* [room + 1] of the run: reference R, G, B and pixels */
+    uint64_t            *set;        /* [room + 1, words] circles of the run */
+    int                  room, start, n, words, row; /* row: of the tile */
+    uint64_t            *region_set; /* [REGIONS, words] */
+    quad                *region_sum; /* [REGIONS] */
+    int                  regions;
+    int64_t              total;
     const leat_circle_target *target;
-    void              *block;
+    void                *block;
 };
 
 #define INLINE static inline __attribute__((always_inline))
@@ -60,9 +68,12 @@ INLINE void end_region(leat_circle_sweep *s, int run, const int words) {
 /* ---- the list of edges ---------------------------------------------------------------------------------------------------------- */
 
 INLINE void flip(leat_circle_sweep *s, int run, int edge, const int words) {
-    int slot = edge < s->lanes.slots ? edge : edge - s->lanes.slots;
-    s->set[run * words + (words == 1 ? 0 : slot / CIRCLE_LANES)] ^= 1ull << (slot % CIRCLE_LANES);
+    int circle = edge >> 1;
+    s->set[run * words + (words == 1 ? 0 : circle / CIRCLE_LANES)] ^= 1ull << (circle % CIRCLE_LANES);
 }
+
+/* x of an edge on the row in hand. */
+INLINE int32_t x_of(const leat_circle_sweep *s, int edge) { return s->spans->x0[edge * CIRCLE_TILE + s->row]; }
 
 INLINE void copy_set(leat_circle_sweep *s, int from, int to, const int words) {
     for (int w = 0; w < words; w++) s->set[to * words + w] = s->set[from * words + w];
@@ -132,27 +143,27 @@ static void leave_back(leat_circle_sweep *s, int edge, const int words) {
 }
 
 /* Both edges enter side by side, an empty run between them; sorting moves them apart. */
-static void enter_pair(leat_circle_sweep *s, int slot, const int words) {
-    int i = s->start, x = s->lanes.x0[slot];
+static void enter_pair(leat_circle_sweep *s, int circle, const int words) {
+    int i = s->start, x = x_of(s, 2 * circle);
     if (s->start + s->n + 2 > s->room) {
         recentre(s, words);
         i = s->start;
     }
-    while (i < s->start + s->n && s->lanes.x0[s->edge[i]] < x) i++;
+    while (i < s->start + s->n && x_of(s, s->edge[i]) < x) i++;
     shift(s, i, 2, words);
     s->n += 2;
-    s->edge[i] = (uint16_t)slot;
-    s->edge[i + 1] = (uint16_t)(slot + s->lanes.slots);
+    s->edge[i] = (uint16_t)(2 * circle);
+    s->edge[i + 1] = (uint16_t)(2 * circle + 1);
     copy_set(s, i + 2, i, words);
     copy_set(s, i + 2, i + 1, words);
-    flip(s, i + 1, slot, words);
+    flip(s, i + 1, 2 * circle, words);
     s->sum[i] = s->sum[i + 2];
     s->sum[i + 1] = s->sum[i + 2] = (quad){0};
 }
 
 /* The runs on both sides of a vanished pair have one set again. */
-static void leave_pair(leat_circle_sweep *s, int slot, const int words) {
-    int i = find(s, slot), j = find(s, slot + s->lanes.slots);
+static void leave_pair(leat_circle_sweep *s, int circle, const int words) {
+    int i = find(s, 2 * circle), j = find(s, 2 * circle + 1);
     for (; i + 1 < j; i++) exchange(s, i + 1, words);
     end_region(s, j, words);
     s->sum[j + 1] += s->sum[i];
@@ -160,67 +171,65 @@ static void leave_pair(leat_circle_sweep *s, int slot, const int words) {
     s->n -= 2;
 }
 
-static void flip_all(leat_circle_sweep *s, int slot, const int words) {
+static void flip_all(leat_circle_sweep *s, int circle, const int words) {
     for (int run = s->start; run <= s->start + s->n; run++) {
         end_region(s, run, words);
-        flip(s, run, slot, words);
+        flip(s, run, 2 * circle, words);
     }
 }
 
 /* ---- rows ----------------------------------------------------------------------------------------------------------------------- */
 
-/* Bits of one circle before and on this row. */
-static void change_circle(leat_circle_sweep *s, int slot, leat_circle_bits was, leat_circle_bits is, const int words) {
-    int other = slot + s->lanes.slots;
-    if (!was.alive) {
-        if (is.left && is.right) enter_pair(s, slot, words);
-        else if (is.left) push_back(s, slot, words);
-        else if (is.right) push_front(s, other, words);
-        else flip_all(s, slot, words);
-    } else if (!is.alive) {
-        if (was.left && was.right) leave_pair(s, slot, words);
-        else if (was.left) leave_back(s, slot, words);
-        else if (was.right) leave_front(s, other, words);
-        else flip_all(s, slot, words);
+static void change_circle(leat_circle_sweep *s, int circle, int was, int is, const int words) {
+    int left = 2 * circle, right = left + 1;
+    if (!(was & ALIVE)) {
+        if (is == (ALIVE | LEFT | RIGHT)) enter_pair(s, circle, words);
+        else if (is & LEFT) push_back(s, left, words);
+        else if (is & RIGHT) push_front(s, right, words);
+        else flip_all(s, circle, words);
+    } else if (!(is & ALIVE)) {
+        if (was == (ALIVE | LEFT | RIGHT)) leave_pair(s, circle, words);
+        else if (was & LEFT) leave_back(s, left, words);
+        else if (was & RIGHT) leave_front(s, right, words);
+        else flip_all(s, circle, words);
     } else {
-        if (was.left && !is.left) leave_front(s, slot, words);
-        if (was.right && !is.right) leave_back(s, other, words);
-        if (is.left && !was.left) push_front(s, slot, words);
-        if (is.right && !was.right) push_back(s, other, words);
+        if (was & ~is & LEFT) leave_front(s, left, words);
+        if (was & ~is & RIGHT) leave_back(s, right, words);
+        if (is & ~was & LEFT) push_front(s, left, words);
+        if (is & ~was & RIGHT) push_back(s, right, words);
     }
 }
 
-static void settle_doubt(leat_circle_sweep *s, const leat_circle *circles, int w, int y) {
-    leat_circle_bits *b = &s->now[w];
-    for (uint64_t rest = b->doubt; rest; rest &= rest - 1) {
-        uint64_t bit = rest & -rest;
-        int      slot = w * CIRCLE_LANES + __builtin_ctzll(rest), x0, x1, width = s->target->reference.width;
-        leat__circle_span(&circles[slot].x, width, y, &x0, &x1);
-        s->lanes.x0[slot] = x0;
-        s->lanes.x1[slot] = x1;
-        b->alive = x0 < x1 ? b->alive | bit : b->alive & ~bit;
-        b->left = x0 < x1 && x0 > 0 ? b->left | bit : b->left & ~bit;
-        b->right = x0 < x1 && x1 < width ? b->right | bit : b->right & ~bit;
+INLINE int state_on(leat_circle_flags f, int row) {
+    return (f.alive >> row & 1) * ALIVE | (f.left >> row & 1) * LEFT | (f.right >> row & 1) * RIGHT;
+}
+
+/* Spans of the next rows, and on which of them circles change. */
+static void begin_tile(leat_circle_sweep *s, const leat_circle *circles, int count, int y, int rows) {
+    int width = s->target->reference.width;
+    memset(s->changed, 0, sizeof s->changed);
+    for (int i = 0; i < count; i++) {
+        if (s->y0[i] >= y + rows || s->y1[i] < y || s->y0[i] >= s->y1[i]) continue;
+        leat_circle_flags f = s->flags[i] = leat__circle.spans(&s->outlines[i], &circles[i].x, width, y, &s->spans[i]);
+        unsigned before = s->state[i], news = (unsigned)(f.alive ^ (f.alive << 1 | (before & ALIVE))) | (unsigned)(f.left ^ (f.left << 1 | (before & LEFT) >> 1)) |
+                                              (unsigned)(f.right ^ (f.right << 1 | (before & RIGHT) >> 2));
+        for (news &= (1u << rows) - 1; news; news &= news - 1) s->changed[__builtin_ctz(news)][i / CIRCLE_LANES] |= 1ull << (i % CIRCLE_LANES);
     }
 }
 
 INLINE void change_word(leat_circle_sweep *s, int w, const int words) {
-    leat_circle_bits is = s->now[w], was = s->before[w];
-    uint64_t changed = (is.alive ^ was.alive) | (is.left ^ was.left) | (is.right ^ was.right);
-    for (; changed; changed &= changed - 1) {
-        uint64_t bit = changed & -changed;
-        leat_circle_bits old = {was.alive & bit, was.left & bit, was.right & bit, 0}, new = {is.alive & bit, is.left & bit, is.right & bit, 0};
-        change_circle(s, w * CIRCLE_LANES + __builtin_ctzll(bit), old, new, words);
+    for (uint64_t rest = s->changed[s->row][w]; rest; rest &= rest - 1) {
+        int circle = w * CIRCLE_LANES + __builtin_ctzll(rest), is = state_on(s->flags[circle], s->row);
+        change_circle(s, circle, s->state[circle], is, words);
+        s->state[circle] = (uint8_t)is;
     }
-    s->before[w] = is;
 }
 
 /* Insertion sort by x: nearly always sorted already. */
 INLINE void sort_edges(leat_circle_sweep *s, const int words) {
-    const int32_t *x_of = s->lanes.x0;
-    int32_t       *at = s->at, last = 0;
+    int32_t *at = s->at, last = 0;
     for (int i = s->start, end = s->start + s->n; i < end; i++) {
-        int32_t x = x_of[s->edge[i]];
+        int32_t x = x_of(s, s->edge[i]);
         at[i] = x;
         if (__builtin_expect(x >= last, 1)) {
             last = x;
@@ -234,30 +243,36 @@ INLINE void sort_edges(leat_circle_sweep *s, const int words) {
     }
 }
 
-INLINE void add_row(leat_circle_sweep *s, const quad *prefix, int width) {
-    quad  last = {0};
-    quad *sum = s->sum;
-    int   end = s->start + s->n;
+/* Sums left of x on a row: within its block of columns, and of the blocks before. */
+INLINE quad sum_left(const leat_circle_row *row, int x, const int wide) {
+    quad within = __builtin_convertvector(((const quarter *)row->within)[x], quad);
+    return wide ? within + ((const quad *)row->before)[x / LEAT_CIRCLE_BLOCK] : within;
+}
+
+INLINE void add_row(leat_circle_sweep *s, int y, const int wide) {
+    leat_circle_row row = leat__circle_target_row(s->target, y);
+    int      width = s->target->reference.width, end = s->start + s->n;
+    quad     last = {0}, here;
+    quad    *sum = s->sum;
+    int32_t *at = s->at;
     for (int i = s->start; i < end; i++) {
-        quad here = prefix[s->at[i]];
+        here = sum_left(&row, at[i], wide);
         sum[i] += here - last;
         last = here;
     }
-    sum[end] += prefix[width] - last;
+    sum[end] += sum_left(&row, width, wide) - last;
 }
 
-INLINE void sweep_rows(leat_circle_sweep *s, const leat_circle *circles, const int words) {
+INLINE void sweep_rows(leat_circle_sweep *s, const leat_circle *circles, int count, const int words, const int wide) {
     const leat_circle_target *t = s->target;
     int                       width = t->reference.width, height = t->reference.height;
     int64_t                   most = INT32_MAX / (255 * (int64_t)width), rows = 0; /* until a sum might overflow */
     for (int y = 0; y < height; y++) {
-        leat__circle.edges(&s->lanes, width, y, s->now);
-        for (int w = 0; w < words; w++) {
-            if (s->now[w].doubt) settle_doubt(s, circles, w, y);
-            change_word(s, w, words);
-        }
+        s->row = y % CIRCLE_TILE;
+        if (s->row == 0) begin_tile(s, circles, count, y, height - y < CIRCLE_TILE ? height - y : CIRCLE_TILE);
+        for (int w = 0; w < words; w++) change_word(s, w, words);
         sort_edges(s, words);
-        add_row(s, (const quad *)t->sums + (int64_t)y * (width + 1), width);
+        add_row(s, y, wide);
         if (++rows < most && y + 1 < height) continue;
         rows = 0;
         for (int run = s->start; run <= s->start + s->n; run++) end_region(s, run, words);
@@ -268,56 +283,47 @@ INLINE void sweep_rows(leat_circle_sweep *s, const leat_circle *circles, const i
 /* ---- entry ---------------------------------------------------------------------------------------------------------------------- */
 
 static void load_circles(leat_circle_sweep *s, const leat_circle *circles, int count) {
-    for (int i = 0; i < s->lanes.slots; i++) {
-        if (i >= count || circles[i].opacity == 0) {
-            leat__circle_lane_clear(&s->lanes, i);
-            continue;
-        }
-        const leat_circle *c = &circles[i];
-        leat__circle_lane_set(&s->lanes, i, &c->x);
-        s->paints[i] = (leat_circle_paint){{c->red * c->opacity, c->green * c->opacity, c->blue * c->opacity}, 1 - c->opacity};
+    for (int i = 0; i < count; i++) {
+        leat__circle_rows(&circles[i].x, s->target->reference.height, &s->y0[i], &s->y1[i]);
+        s->state[i] = 0;
+        if (circles[i].opacity == 0) s->y0[i] = s->y1[i] = 0;
+        s->outlines[i] = leat__circle_outline_of(&circles[i].x);
+        s->paints[i] = leat__circle_paint_of(&circles[i].x);
     }
 }
 
 int64_t leat__circle_sweep_run(leat_circle_sweep *s, const leat_circle_target *target, const leat_circle *circles, int count) {
     s->words = count <= CIRCLE_LANES ? 1 : (count + CIRCLE_LANES - 1) / CIRCLE_LANES;
-    s->lanes.slots = s->words * CIRCLE_LANES;
-    s->lanes.used = count;
-    s->lanes.x1 = s->lanes.x0 + s->lanes.slots;
     s->target = target;
     s->start = s->room / 2;
     s->n = s->regions = 0;
     s->total = 0;
     s->sum[s->start] = (quad){0};
     memset(s->set + s->start * s->words, 0, (size_t)s->words * sizeof *s->set);
-    memset(s->before, 0, sizeof s->before);
     load_circles(s, circles, count);
-    switch (s->words) {
-    case 1: sweep_rows(s, circles, 1); break;
-    case 2: sweep_rows(s, circles, 2); break;
-    default: sweep_rows(s, circles, s->words);
-    }
+    if (s->words == 1 && target->blocks == 1) sweep_rows(s, circles, count, 1, 0);
+    else if (s->words == 1) sweep_rows(s, circles, count, 1, 1);
+    else sweep_rows(s, circles, count, s->words, 1);
     return s->total;
 }
 
-/* Carves `bytes` from a block that is measured first (*base NULL), then laid out. */
+/* Carves `bytes` from a block that is measured first (base NULL), then laid out. */
 static void *carve(char *base, size_t *used, size_t bytes) {
     void *place = base ? base + *used : NULL;
     *used += (bytes + LEAT_ALIGN - 1) / LEAT_ALIGN * LEAT_ALIGN;
     return place;
 }
 
-static size_t lay_out(leat_circle_sweep *s, char *base, size_t slots) {
-    size_t used = 0, words = slots / CIRCLE_LANES, room = 8 * slots;
+static size_t lay_out(leat_circle_sweep *s, char *base, size_t circles) {
+    size_t used = 0, words = (circles + CIRCLE_LANES - 1) / CIRCLE_LANES, room = 8 * circles;
     s->room = (int)room;
-    s->lanes.cy = carve(base, &used, slots * sizeof(double));
-    s->lanes.r2 = carve(base, &used, slots * sizeof(double));
-    s->lanes.fraction = carve(base, &used, slots * sizeof(float));
-    s->lanes.slack = carve(base, &used, slots * sizeof(float));
-    s->lanes.least = carve(base, &used, slots * sizeof(float));
-    s->lanes.base = carve(base, &used, slots * sizeof(int32_t));
-    s->lanes.x0 = carve(base, &used, 2 * slots * sizeof(int32_t));
-    s->paints = carve(base, &used, slots * sizeof *s->paints);
+    s->outlines = carve(base, &used, circles * sizeof *s->outlines);
+    s->paints = carve(base, &used, circles * sizeof *s->paints);
+    s->y0 = carve(base, &used, circles * sizeof *s->y0);
+    s->y1 = carve(base, &used, circles * sizeof *s->y1);
+    s->spans = carve(base, &used, circles * sizeof *s->spans);
+    s->flags = carve(base, &used, circles * sizeof *s->flags);
+    s->state = carve(base, &used, circles * sizeof *s->state);
     s->edge = carve(base, &used, (room + 2) * sizeof *s->edge);
     s->at = carve(base, &used, (room + 2) * sizeof *s->at);
     s->sum = carve(base, &used, (room + 3) * sizeof *s->sum);
@@ -328,12 +334,12 @@ static size_t lay_out(leat_circle_sweep *s, char *base, size_t slots) {
 }
 
 leat_circle_sweep *leat__circle_sweep_open(int max_circles) {
-    size_t slots = ((size_t)max_circles + CIRCLE_LANES) / CIRCLE_LANES * CIRCLE_LANES;
+    size_t circles = max_circles < 1 ? 1 : (size_t)max_circles;
     leat_circle_sweep *s = leat__calloc(1, sizeof *s, LEAT_MEMORY_PLAN);
     if (!s) return NULL;
-    s->block = leat__calloc(1, lay_out(s, NULL, slots), LEAT_MEMORY_PLAN);
+    s->block = leat__calloc(1, lay_out(s, NULL, circles), LEAT_MEMORY_PLAN);
     if (s->block) {
-        lay_out(s, s->block, slots);
+        lay_out(s, s->block, circles);
         return s;
     }
     leat__circle_sweep_close(s);
