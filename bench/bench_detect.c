@@ -7,27 +7,12 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/rng.h"
 #include "base/stats.h"
 #include "cpu/cpu.h"
 #include "leat/detect.h"
+#include "yolo_output.h"
 
-enum { ANCHORS = 16128, FIELDS = 7, ROUNDS = 400 };
-
-/* `passing` anchors above the threshold, in clusters around `objects` places, the others below. */
-static void fill(float *t, int passing, int objects) {
-    for (int i = 0; i < ANCHORS; i++)
-        for (int k = 0; k < FIELDS; k++) t[i * FIELDS + k] = 0.2f * leat__rng_uniformf(1, 1, (uint64_t)(i * FIELDS + k));
-    for (int i = 0; i < passing; i++) {
-        float *row = t + (size_t)(i * 12 + i % 5) * FIELDS, jitter[4];
-        int at = i % objects;
-        for (int k = 0; k < 4; k++) jitter[k] = 6 * leat__rng_uniformf(2, (uint64_t)k, (uint64_t)i) - 3;
-        row[0] = 20 + 470 * leat__rng_uniformf(3, 0, (uint64_t)at) + jitter[0], row[1] = 20 + 470 * leat__rng_uniformf(3, 1, (uint64_t)at) + jitter[1];
-        row[2] = 30 + jitter[2], row[3] = 30 + jitter[3];
-        row[4] = 0.6f + 0.4f * leat__rng_uniformf(4, 0, (uint64_t)i);
-        row[5 + at % 2] = 0.7f + 0.3f * leat__rng_uniformf(4, 1, (uint64_t)i);
-    }
-}
+enum { ROUNDS = 400 };
 
 static void measure(const char *name, const leat_tensor *t, const leat_detector_options *options) {
     static double decode[ROUNDS], nms[ROUNDS], all[ROUNDS];
@@ -61,9 +46,9 @@ int main(void) {
     if (!t.data) return 1;
     leat_detector_options_default(&options);
     options.preprocess.width = options.preprocess.height = 512;
-    fill(t.data, 1300, 60);
+    fill_output(t.data, 1300, 60);
     measure("60 objects", &t, &options);
-    fill(t.data, 1300, 1300);
+    fill_output(t.data, 1300, 1300);
     options.nms.max_kept = 1300;
     measure("1,300 objects", &t, &options);
     options.nms.iou = 1;

@@ -4,6 +4,12 @@ bench: $(BUILD)/bench/bench_kernels $(BUILD)/bench/bench_media   ## kernels as a
 	$< $$(nproc)
 	$(BUILD)/bench/bench_media
 
+
+bench-detect: $(BUILD)/bench/bench_detect $(BUILD)/bench/bench_around   ## detection on video: the work around the model
+	$(BUILD)/bench/bench_detect
+	$(BUILD)/bench/bench_around
+.PHONY: bench-detect
+
 # PEERS_ARGS: --only TEXT, --quick, --no-rss, --no-ncnn.
 bench-peers: $(BUILD)/libleat.so   ## whole networks against ONNX Runtime and ncnn, interleaved
 	python3 bench/peers/bench_peers.py --library $(BUILD)/libleat.so --out $(BUILD)/peers $(PEERS_ARGS)
