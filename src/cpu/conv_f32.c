@@ -115,10 +115,9 @@ void leat__conv_padded_rows(const void *arg, int64_t m, int count, const float *
     }
 }
 
-void leat__conv_pad_row(const leat_conv_padded *p, int64_t index, const float *x, int plain, float *padded) {
+void leat__conv_pad_row(const leat_conv_padded *p, int64_t index, const float *x, int plain, float *row) {
     const leat_conv_shape *s = &p->shape;
     int64_t n = index / p->height, ih = index % p->height - s->pad[1], plane = s->in[1] * s->in[2];
-    float *row = padded + index * p->width * s->cin;
     if (!inside(ih, s->in[1])) {
         memset(row, 0, (size_t)(p->width * s->cin) * sizeof(float));
         return;

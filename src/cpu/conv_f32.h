@@ -50,8 +50,8 @@ int64_t leat__conv_padded_height(const leat_conv_shape *s);
 int64_t leat__conv_padded_width(const leat_conv_shape *s);
 /* leat_gemm_rows_fn over a leat_conv_padded. */
 void leat__conv_padded_rows(const void *arg, int64_t m, int count, const float **rows, int64_t stride);
-/* Writes row `index` of [0, N * height) of the padded copy from x, which is [N, H, W, C] or, with plain 1, [N, C, H, W]. */
-void leat__conv_pad_row(const leat_conv_padded *p, int64_t index, const float *x, int plain, float *padded);
+/* Writes row `index` of [0, N * height) of the padded copy to `row`, from x, which is [N, H, W, C] or, with plain 1, [N, C, H, W]. */
+void leat__conv_pad_row(const leat_conv_padded *p, int64_t index, const float *x, int plain, float *row);
 
 /* [channels, pixels] to [pixels, channels] and back, pixels [p0, p1) of `pixels`. */
 void leat__f32_to_nhwc(const float *x, int64_t channels, int64_t pixels, int64_t p0, int64_t p1, float *y);

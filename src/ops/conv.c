@@ -52,7 +52,7 @@ static int is_depthwise(const leat_conv_shape *s) {
            s->kernel[1] <= LEAT_DWCONV_MAX_ROWS;
 }
 
-static int suits_padded(const leat_conv_shape *s) {
+static int suits_few(const leat_conv_shape *s) {
     return s->group == 1 && s->cin <= SMALL_CIN && s->kernel[2] > 1 && s->dilation[2] == 1 && leat__conv_is_flat(s) &&
            leat__conv_padding_is_small(s);
 }
@@ -60,7 +60,7 @@ static int suits_padded(const leat_conv_shape *s) {
 static const conv_algo *choose(const leat_conv_shape *s) {
     if (is_depthwise(s)) return &leat__conv_depthwise;
     if (leat__conv_suits_thin(s)) return &leat__conv_thin;
-    if (suits_padded(s)) return &leat__conv_padded;
+    if (suits_few(s)) return &leat__conv_few;
     int tile = leat__conv_wino_tile(s);
     if (tile) return tile == 4 ? &leat__conv_wino4 : &leat__conv_wino2;
     return &leat__conv_gemm;

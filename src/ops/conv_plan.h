@@ -34,12 +34,9 @@ typedef struct conv_algo {
     void (*run)(const conv_run *run);
 } conv_algo;
 
-extern const conv_algo leat__conv_gemm, leat__conv_padded, leat__conv_depthwise, leat__conv_wino4, leat__conv_wino2,
+extern const conv_algo leat__conv_gemm, leat__conv_few, leat__conv_depthwise, leat__conv_wino4, leat__conv_wino2,
     leat__conv_phases, leat__conv_thin; /* ConvTranspose */
 
-/* Copies the input with its zero border to r->shared [leat__conv_padded_bytes()] and describes it. */
-size_t leat__conv_padded_bytes(const leat_conv_shape *shape);
-leat_conv_padded leat__conv_pad_input(const conv_run *run);
 /* Whether few output channels make thin products the better way. */
 int leat__conv_suits_thin(const leat_conv_shape *shape);
 /* Side of the Winograd output tile (4 or 2) for this shape, 0 = do not. */

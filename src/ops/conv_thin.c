@@ -33,9 +33,36 @@ static void pack(const conv_plan *p, const float *w, void *packed) {
             for (int64_t c = 0; c < s->cin; c++) *to++ = w[(o * s->cin + c) * taps + t];
 }
 
+typedef struct pad_job {
+    const conv_run         *r;
+    const leat_conv_padded *input;
+    int64_t                 rows, chunks;
+} pad_job;
+
+static void pad_chunk(void *arg, int64_t index, int worker) {
+    const pad_job *job = arg;
+    int64_t end = (index + 1) * job->rows / job->chunks, floats = job->input->width * job->input->shape.cin;
+    for (int64_t i = index * job->rows / job->chunks; i < end; i++)
+        leat__conv_pad_row(job->input, i, job->r->x, job->r->x_plain, (float *)job->r->shared + i * floats);
+}
+
+static size_t padded_bytes(const leat_conv_shape *s) {
+    return (size_t)(s->n * leat__conv_padded_height(s) * leat__conv_padded_width(s) * s->cin) * sizeof(float);
+}
+
+/* Copies the input with its zero border to r->shared. */
+static leat_conv_padded pad_input(const conv_run *r) {
+    const leat_conv_shape *s = &r->plan->shape;
+    leat_conv_padded input = {.shape = *s, .x = r->shared, .height = leat__conv_padded_height(s), .width = leat__conv_padded_width(s)};
+    pad_job job = {r, &input, s->n * input.height, 1};
+    job.chunks = job.rows < 4 * r->plan->threads ? job.rows : 4 * r->plan->threads;
+    leat__tpool_for_n(r->call->pool, r->plan->threads, job.chunks, pad_chunk, &job);
+    return input;
+}
+
 static void scratch(conv_plan *p, int threads) {
     p->worker_bytes = (size_t)(p->shape.kernel[1] * BLOCK_PIXELS) * sizeof(float *);
-    p->shared_bytes = needs_copy(&p->shape) ? leat__conv_padded_bytes(&p->shape) : 0;
+    p->shared_bytes = needs_copy(&p->shape) ? padded_bytes(&p->shape) : 0;
 }
 
 typedef struct thin_job {
@@ -76,7 +103,7 @@ static void run(const conv_run *r) {
     const leat_conv_shape *s = &r->plan->shape;
     const leat_tensor     *bias = leat__op_in(r->call, 2);
     thin_job               job = {.r = r, .bias = bias ? bias->data : NULL, .pixels = s->n * leat__conv_out_pixels(s)};
-    job.input = needs_copy(s) ? leat__conv_pad_input(r) : (leat_conv_padded){.shape = *s, .x = r->x, .height = s->in[1], .width = s->in[2]};
+    job.input = needs_copy(s) ? pad_input(r) : (leat_conv_padded){.shape = *s, .x = r->x, .height = s->in[1], .width = s->in[2]};
     job.thin = (leat_thin){.taps = s->kernel[1], .k = s->kernel[2] * s->cin, .w = r->weights};
     int64_t chunks = r->call->macs / TASK_MACS, most = 8 * (int64_t)r->plan->threads;
     job.chunks = r->plan->threads == 1 || chunks < 1 ? 1 : chunks > most ? most : chunks;

@@ -173,8 +173,12 @@ static void expand_rows(strip_task *t, int64_t block, int64_t begin, int64_t end
     for (t->row = begin; t->row < end;) {
         int64_t slot = t->row % p->ring_rows, count = min64(end - t->row, p->ring_rows - slot);
         leat_gemm g = block_gemm(t->r, block, count * t->columns);
-        g.rows = strip_rows;
-        g.rows_arg = t;
+        if (p->parts == 1 && t->columns == p->dw.in[2]) {
+            g.a = t->x[0] + t->row * t->columns * p->c; /* whole rows lie together */
+        } else {
+            g.rows = strip_rows;
+            g.rows_arg = t;
+        }
         g.c = ring + slot * t->columns * p->eb;
         if (p->up_c) {
             g.epilogue.residual = g.c;
