@@ -25,6 +25,33 @@
 #define H_MIN _mm_min_ps
 #define H_MAX _mm_max_ps
 
+/* The first n lanes, 0 < n <= VEC; nothing else is touched. */
+static inline V load_first(const float *p, int n) {
+    return _mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));
+}
+
+/* Masked stores are slow on some CPUs. */
+static inline void store_first(float *p, V v, int n) {
+    __m128 part = _mm256_castps256_ps128(v);
+    if (n == VEC) {
+        _mm256_storeu_ps(p, v);
+        return;
+    }
+    if (n & 4) {
+        _mm_storeu_ps(p, part);
+        part = _mm256_extractf128_ps(v, 1);
+        p += 4;
+    }
+    if (n & 2) {
+        _mm_storel_pi((__m64 *)p, part);
+        part = _mm_movehl_ps(part, part);
+        p += 2;
+    }
+    if (n & 1) _mm_store_ss(p, part);
+}
+
+static inline H h_load_first(const float *p, int n) { return _mm_maskload_ps(p, _mm_cmpgt_epi32(_mm_set1_epi32(n), _mm_setr_epi32(0, 1, 2, 3))); }
+
 #include "cpu/gemm_f32_tmpl.h"
 
 #define EACH_8(X) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1)

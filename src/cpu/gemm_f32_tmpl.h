@@ -69,16 +69,16 @@ INLINE void open_left(left *l, const leat_gemm_tile *t, int64_t tile, int64_t ta
 
 /* What is rare: columns that fill no vector, a residual added to the clipped value.  sums [mr][nv * VEC]. */
 static __attribute__((noinline)) void finish_slowly(const leat_gemm_tile *t, int64_t tile, const float *sums, int mr, int width) {
+    V lo = SET1(t->lo), hi = SET1(t->hi);
     for (int64_t i = 0; i < mr; i++) {
         int64_t row = tile * mr + i;
-        for (int j = 0; j < t->n; j++) {
-            float v = sums[i * width + j];
-            if (t->add) v += t->add[row * t->ldadd + j];
-            if (t->clips) {
-                v = v < t->lo ? t->lo : v; /* NaN stays */
-                v = v > t->hi ? t->hi : v;
-            }
-            t->c[row * t->ldc + j] = t->after ? v + t->after[row * t->ldafter + j] : v;
+        for (int j = 0; j < t->n; j += VEC) {
+            int n = t->n - j < VEC ? t->n - j : VEC;
+            V v = LOAD(sums + i * width + j);
+            if (t->add) v = ADD(v, load_first(t->add + row * t->ldadd + j, n));
+            if (t->clips) v = MIN(hi, MAX(lo, v));
+            if (t->after) v = ADD(v, load_first(t->after + row * t->ldafter + j, n));
+            store_first(t->c + row * t->ldc + j, v, n);
         }
     }
 }
@@ -134,27 +134,38 @@ INLINE void finish(const leat_gemm_tile *t, int64_t tile, V *acc, H *low, const 
     store(t, tile, acc, low, mr, nv, half);
 }
 
-INLINE void start_sums(const leat_gemm_tile *t, V *acc, H *low, const int mr, const int nv, const int half) {
+/* What the sums start from: the bias, or zero. */
+INLINE void load_bias(const leat_gemm_tile *t, V bias[3], H *low, const int nv, const int half) {
     const int full = nv - half;
-    V zero = SET1(0.0f);
 #pragma GCC unroll 3
     for (int j = 0; j < full; j++) {
-        V bias = t->bias ? LOAD(t->bias + j * VEC) : zero;
-#pragma GCC unroll 16
-        for (int i = 0; i < mr; i++) acc[i * full + j] = bias;
+        int n = t->n - j * VEC;
+        bias[j] = !t->bias || n <= 0 ? SET1(0.0f) : n >= VEC ? LOAD(t->bias + j * VEC) : load_first(t->bias + j * VEC, n);
     }
-    H low_bias = t->bias && half ? H_LOAD(t->bias + full * VEC) : H_SET1(0.0f);
+    int n = t->n - full * VEC;
+    *low = !t->bias || !half || n <= 0 ? H_SET1(0.0f) : n == VEC / 2 ? H_LOAD(t->bias + full * VEC) : h_load_first(t->bias + full * VEC, n);
+}
+
+INLINE void start_sums(const V bias[3], H low_bias, V *acc, H *low, const int mr, const int nv, const int half) {
+    const int full = nv - half;
 #pragma GCC unroll 16
-    for (int i = 0; half && i < mr; i++) low[i] = low_bias;
+    for (int i = 0; i < mr; i++) {
+#pragma GCC unroll 3
+        for (int j = 0; j < full; j++) acc[i * full + j] = bias[j];
+        if (half) low[i] = low_bias;
+    }
 }
 
 INLINE void tiles(const leat_gemm_tile *t, const int mr, const int nv, const int half, const int strided) {
+    V bias[3];
+    H low_bias;
+    load_bias(t, bias, &low_bias, nv, half);
     for (int64_t tile = 0; tile < t->tiles; tile++) {
         V acc[MAX_ACC];
         H low[LEAT_GEMM_MAX_MR];
         left l;
         const float *b = t->b;
-        start_sums(t, acc, low, mr, nv, half);
+        start_sums(bias, low_bias, acc, low, mr, nv, half);
         for (int64_t tap = 0; tap < t->taps; tap++) {
             open_left(&l, t, tile, tap, mr, strided);
             for (int64_t k = t->k >> 1; k; k--, b += 2 * nv * VEC) {
@@ -187,10 +198,11 @@ INLINE const float *row_run(V *acc, const float *a, int64_t depth, const float *
 }
 
 INLINE void row(const leat_gemm_tile *t, const int nv, const int strided) {
-    V acc[12];
+    V acc[12], bias[3];
     H low[1];
     const float *b = t->b;
-    start_sums(t, acc, low, 1, nv, 0);
+    load_bias(t, bias, low, nv, 0);
+    start_sums(bias, low[0], acc, low, 1, nv, 0);
 #pragma GCC unroll 12
     for (int i = nv; i < 4 * nv; i++) acc[i] = SET1(0.0f);
     for (int64_t tap = 0; tap < t->taps; tap++)
