@@ -115,9 +115,10 @@ INLINE void clip(const leat_gemm_tile *t, V *acc, H *low, const int mr, const in
 
 INLINE void store(const leat_gemm_tile *t, int64_t tile, const V *acc, const H *low, const int mr, const int nv, const int half) {
     const int full = nv - half;
-    float *c = t->c + tile * mr * t->ldc;
+    const int64_t ldc = t->ldc; /* the stores might change it, for all the compiler knows */
+    float *c = t->c + tile * mr * ldc;
 #pragma GCC unroll 16
-    for (int i = 0; i < mr; i++, c += t->ldc) {
+    for (int i = 0; i < mr; i++, c += ldc) {
 #pragma GCC unroll 3
         for (int j = 0; j < full; j++) STORE(c + j * VEC, acc[i * full + j]);
         if (half) H_STORE(c + full * VEC, low[i]);
