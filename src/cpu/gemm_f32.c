@@ -20,6 +20,7 @@
 #define LARGE_B 262144   /* floats: beyond, panels come from L3 or memory */
 #define LEAST_TILES 4    /* below, the panels themselves stream fast enough for the hardware's prefetch */
 #define TASK_MACS 500000.0
+#define LEAST_PART_ROWS 24
 #define LEAST_TASK_ROWS 10.0 /* with fewer, reading B takes the time of so many */
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -245,49 +246,59 @@ int64_t leat__f32_gemm_column(int64_t n, int64_t index, int64_t parts) {
     return index >= parts ? n : min64(n, index * pairs / parts * 2 * vec);
 }
 
+/* Cells of the product: n_parts of `pairs` panels each over all rows, then m_parts of the rows over the columns that are left. */
 typedef struct grid {
     const leat_gemm *g;
-    int64_t          m_parts, n_parts;
+    int64_t          m_parts, n_parts, pairs;
     char            *scratch;
     size_t           scratch_bytes;
 } grid;
 
 static void run_cell(void *arg, int64_t index, int worker) {
     const grid *w = arg;
-    int64_t i = index / w->n_parts, j = index % w->n_parts, m = w->g->m, n = w->g->n;
-    int64_t n0 = leat__f32_gemm_column(n, j, w->n_parts), n1 = leat__f32_gemm_column(n, j + 1, w->n_parts);
-    if (n0 >= n1) return;
-    leat__f32_gemm_part(w->g, i * m / w->m_parts, (i + 1) * m / w->m_parts, n0, n1, w->scratch + (size_t)worker * w->scratch_bytes);
+    int64_t m = w->g->m, n = w->g->n, pair = 2 * leat__gemm_f32.vec * w->pairs, rest = w->n_parts * pair;
+    void *scratch = w->scratch + (size_t)worker * w->scratch_bytes;
+    if (index < w->n_parts) leat__f32_gemm_part(w->g, 0, m, index * pair, min64(n, (index + 1) * pair), scratch);
+    else leat__f32_gemm_part(w->g, (index - w->n_parts) * m / w->m_parts, (index - w->n_parts + 1) * m / w->m_parts, rest, n, scratch);
 }
 
-/* Parts of one side: as many as wanted and possible, in multiples of the threads so that none waits for another's last part. */
+/* Parts of the rows: as many as wanted and possible, in multiples of the threads so that none waits for another's last part. */
 static int64_t parts_of(int64_t wanted, int64_t most, int threads) {
     int64_t parts = max64(1, min64(wanted, most));
     return parts > threads ? parts / threads * threads : parts;
 }
 
+/* Columns in equal parts, a multiple of the threads, that leave as few vectors as possible to be cut by rows; always the last panel
+ * if it has three. */
+static void split_columns(int64_t cells, int64_t vectors, int threads, grid *w) {
+    int64_t pairs = vectors / 2 - vectors % 2, least = pairs + 1;
+    for (int64_t parts = min64(cells, pairs) / threads * threads; parts >= threads; parts -= threads) {
+        if (pairs % parts >= least) continue;
+        least = pairs % parts;
+        w->n_parts = parts;
+        w->pairs = pairs / parts;
+    }
+    if (w->n_parts) w->m_parts = least || vectors % 2 ? threads : 0;
+}
+
 /* Cells of at least TASK_MACS, at most eight a thread.  A cut through the rows makes every cell read all of B, one through the columns
- * all of A: the side of the smaller operand is left whole, unless that gives too few cells. */
+ * all of A: the side of the larger operand is cut. */
 static void split(const leat_gemm *g, int threads, grid *w) {
     double rows = (double)g->m < LEAST_TASK_ROWS ? LEAST_TASK_ROWS : (double)g->m, macs = rows * (double)g->n * (double)(g->k * g->taps);
-    int64_t cells = (int64_t)(macs / TASK_MACS), most_m = g->m / 24, most_n = g->n / (4 * leat__gemm_f32.vec);
+    int64_t cells = (int64_t)(macs / TASK_MACS), vectors = ceil_div(g->n, leat__gemm_f32.vec);
     cells = threads <= 1 ? 1 : max64(1, min64(cells, threads * (int64_t)8));
-    if (g->n > 2 * g->m) {
-        w->n_parts = parts_of(cells, most_n, threads);
-        w->m_parts = w->n_parts >= 2 * threads ? 1 : parts_of(ceil_div(cells, w->n_parts), most_m, threads);
-    } else {
-        w->m_parts = parts_of(cells, most_m, threads);
-        w->n_parts = w->m_parts >= 2 * threads ? 1 : parts_of(ceil_div(cells, w->m_parts), most_n, threads);
-    }
+    w->m_parts = parts_of(cells, g->m / LEAST_PART_ROWS, threads);
+    int columns = g->n > g->m || w->m_parts < threads;
+    if (columns && cells >= threads) split_columns(cells, vectors, threads, w);
 }
 
 void leat__f32_gemm_parallel(const leat_gemm *g, leat_tpool *pool, int threads, size_t worker_bytes, void *scratch) {
     if (g->m <= 0 || g->n <= 0) return;
     grid w = {.g = g, .scratch = scratch, .scratch_bytes = worker_bytes};
     split(g, threads, &w);
-    if (w.m_parts * w.n_parts == 1) {
+    if (w.m_parts + w.n_parts == 1) {
         leat__f32_gemm_part(g, 0, g->m, 0, g->n, scratch);
         return;
     }
-    leat__tpool_for_n(pool, threads, w.m_parts * w.n_parts, run_cell, &w);
+    leat__tpool_for_n(pool, threads, w.m_parts + w.n_parts, run_cell, &w);
 }

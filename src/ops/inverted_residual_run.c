@@ -280,30 +280,40 @@ static void run_strip(void *arg, int64_t index, int worker) {
 
 typedef struct stage_job {
     const ir_run *r;
-    int64_t       n;
-    float        *middle; /* [blocks][pixels][eb] */
+    int64_t       n, whole; /* the first blocks are a task each, of the others every output row range */
+    float        *middle;   /* [blocks][pixels][eb] */
 } stage_job;
 
-static void run_block(void *arg, int64_t block, int worker) {
-    const stage_job *j = arg;
+/* Output rows [oh0, oh1) of one block. */
+static void run_block_rows(const stage_job *j, int64_t block, int64_t oh0, int64_t oh1, int worker) {
     const ir_plan *p = j->r->p;
     const leat_conv_shape *s = &p->dw;
+    int64_t start = oh0 * s->stride[1] - s->pad[1], extent = (s->kernel[1] - 1) * s->dilation[1] + 1;
+    int64_t end = min64(s->in[1], (oh1 - 1) * s->stride[1] - s->pad[1] + extent);
     strip_task t = open_task(j->r, j->n, worker);
     place_strip(&t, 0);
     t.low -= block * p->low_rows * p->low_columns * p->eb; /* only this block is there */
+    t.first_row = min64(max64(0, start), s->in[1]);
     set_block(&t.w, j->r, block);
-    expand_rows(&t, block, 0, s->in[1], t.ring);
+    expand_rows(&t, block, t.first_row, end, t.ring);
     float *to = j->middle + block * leat__conv_out_pixels(s) * p->eb;
-    for (int64_t oh = 0; oh < s->out[1]; oh++) depthwise_row(&t.w, oh, t.ring, s->in[1], t.columns * p->eb, to + oh * s->out[2] * p->eb);
+    for (int64_t oh = oh0; oh < oh1; oh++) depthwise_row(&t.w, oh, t.ring, s->in[1], t.columns * p->eb, to + oh * s->out[2] * p->eb);
+}
+
+static void run_block(void *arg, int64_t index, int worker) {
+    const stage_job *j = arg;
+    int64_t threads = j->r->p->threads, rows = j->r->p->dw.out[1], rest = index - j->whole;
+    if (rest < 0) run_block_rows(j, index, 0, rows, worker);
+    else run_block_rows(j, j->whole + rest / threads, rest % threads * rows / threads, (rest % threads + 1) * rows / threads, worker);
 }
 
 static void run_stages(const ir_run *r, int64_t n) {
     const ir_plan *p = r->p;
     const leat_conv_shape *s = &p->dw;
-    int64_t out = leat__conv_out_pixels(s);
+    int64_t out = leat__conv_out_pixels(s), whole = s->out[1] < 2 * p->threads ? p->blocks : p->blocks / p->threads * p->threads;
     char *scratch = r->call->scratch;
-    stage_job j = {r, n, (float *)(scratch + p->at_middle)};
-    leat__tpool_for_n(r->call->pool, p->threads, p->blocks, run_block, &j);
+    stage_job j = {r, n, whole, (float *)(scratch + p->at_middle)};
+    leat__tpool_for_n(r->call->pool, p->threads, whole + (p->blocks - whole) * p->threads, run_block, &j);
     leat_gemm g = project_gemm(r, out, out);
     g.a = j.middle;
     g.c = r->y + n * out * p->co;
