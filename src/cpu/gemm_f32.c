@@ -129,8 +129,13 @@ size_t leat__f32_gemm_scratch(const leat_gemm *g) {
     return align64((size_t)(g->a ? 0 : block_rows(g) * g->taps) * sizeof(float *)) + 64;
 }
 
-static int clips(const leat_epilogue *e) { return e->act == LEAT_ACT_RELU || e->act == LEAT_ACT_CLIP; }
-static int needs_pass(const leat_epilogue *e) { return e->act != LEAT_ACT_NONE && !clips(e); }
+/* leat_gemm_tile.clips */
+static int clips(const leat_gemm *g) {
+    int act = g->epilogue.act;
+    return act == LEAT_ACT_RELU || act == LEAT_ACT_CLIP ? 1 : act == LEAT_ACT_HARD_SWISH && g->a ? 2 : 0;
+}
+
+static int needs_pass(const leat_gemm *g) { return g->epilogue.act != LEAT_ACT_NONE && !clips(g); }
 
 /* Asks for cache lines [i / n, (i + 1) / n) of a panel's pass that runs next. */
 static void prefetch_part(const float *panel, int64_t floats, int64_t i, int64_t n) {
@@ -146,7 +151,7 @@ static leat_gemm_tile panel_tile(const block *b, int64_t column, int width) {
                         .ldc = g->ldc, .n = (int)min64(width, g->n - column), .ldadd = b->first ? e->ldr : g->ldc, .ldafter = e->ldr};
     t.b = g->b + column * g->taps * g->k + (b->tap * g->k + b->k0) * width;
     t.bias = b->first && e->bias ? e->bias + column : NULL;
-    t.clips = b->last && clips(e);
+    t.clips = b->last ? clips(g) : 0;
     t.lo = e->act == LEAT_ACT_RELU ? 0.0f : e->params.lo;
     t.hi = e->act == LEAT_ACT_RELU ? INFINITY : e->params.hi;
     return t;
@@ -163,7 +168,7 @@ static void run_tiles(const block *b, leat_gemm_tile *t, int64_t column, int nv,
     else t->rows = b->rows + b->tap * b->stride + row;
     t->c = g->c + m * g->ldc + column;
     t->add = !b->first ? t->c : !e->after ? residual : NULL;
-    t->after = b->last && e->after && !needs_pass(e) ? residual : NULL;
+    t->after = b->last && e->after && !needs_pass(g) ? residual : NULL;
     leat__gemm_f32.tile[nv][mr][g->a != NULL][t->n <= nv * vec - vec / 2](t);
 }
 
@@ -234,7 +239,7 @@ void leat__f32_gemm_part(const leat_gemm *g, int64_t m0, int64_t m1, int64_t n0,
         b.count = m0 + (i + 1) * (m1 - m0) / blocks - b.m;
         if (!g->a) g->rows(g->rows_arg, b.m, (int)b.count, b.rows, stride);
         run_depths(&b);
-        if (needs_pass(&g->epilogue)) activate(&b);
+        if (needs_pass(g)) activate(&b);
     }
 }
 

@@ -46,7 +46,7 @@ typedef struct leat_gemm_tile {
     float              *c;
     int64_t             ldc;
     int                 n;        /* columns to store, 1..panel columns */
-    int                 clips;    /* 1: to [lo, hi] */
+    int                 clips;    /* 1: to [lo, hi]; 2: hard swish instead, the strided kind alone */
     float               lo, hi;
     const float        *bias;     /* [n], what the sums start from; NULL: zero */
     const float        *add;      /* [rows][ldadd], added before the clip, may be c; or NULL */

@@ -13,6 +13,7 @@
 #define STORE _mm256_storeu_ps
 #define SET1 _mm256_set1_ps
 #define FMA _mm256_fmadd_ps
+#define MUL _mm256_mul_ps
 #define ADD _mm256_add_ps
 #define MIN _mm256_min_ps
 #define MAX _mm256_max_ps
@@ -21,6 +22,7 @@
 #define H_STORE _mm_storeu_ps
 #define H_SET1 _mm_set1_ps
 #define H_FMA _mm_fmadd_ps
+#define H_MUL _mm_mul_ps
 #define H_ADD _mm_add_ps
 #define H_MIN _mm_min_ps
 #define H_MAX _mm_max_ps

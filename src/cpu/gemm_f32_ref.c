@@ -20,8 +20,9 @@ static float dot(const leat_gemm_tile *t, int64_t row, int column, int columns) 
 
 static float finish(const leat_gemm_tile *t, int64_t row, int column, float value) {
     if (t->add) value += t->add[row * t->ldadd + column];
-    if (t->clips && value < t->lo) value = t->lo;
-    if (t->clips && value > t->hi) value = t->hi;
+    if (t->clips == 2) leat__act_f32(LEAT_ACT_HARD_SWISH, &value, 1, NULL);
+    if (t->clips == 1 && value < t->lo) value = t->lo;
+    if (t->clips == 1 && value > t->hi) value = t->hi;
     if (t->after) value += t->after[row * t->ldafter + column];
     return value;
 }

@@ -8,6 +8,8 @@
 #ifndef LEAT_CPU_GEMM_F32_TMPL_H
 #define LEAT_CPU_GEMM_F32_TMPL_H
 
+#include <float.h>
+
 #define INLINE static inline __attribute__((always_inline))
 #define MAX_BASES 4
 
@@ -67,6 +69,17 @@ INLINE void open_left(left *l, const leat_gemm_tile *t, int64_t tile, int64_t ta
     for (int i = 0; i < mr; i++) l->row[i] = t->rows[tap * t->row_stride + tile * mr + i] + t->k0;
 }
 
+/* x clip(x / 6 + 1/2, 0, 1), -0 for minus infinity. */
+INLINE V hard_swish(V x) {
+    V gate = MIN(SET1(1.0f), MAX(SET1(0.0f), FMA(x, SET1(1.0f / 6.0f), SET1(0.5f))));
+    return MUL(MAX(SET1(-FLT_MAX), x), gate);
+}
+
+INLINE H h_hard_swish(H x) {
+    H gate = H_MIN(H_SET1(1.0f), H_MAX(H_SET1(0.0f), H_FMA(x, H_SET1(1.0f / 6.0f), H_SET1(0.5f))));
+    return H_MUL(H_MAX(H_SET1(-FLT_MAX), x), gate);
+}
+
 /* What is rare: columns that fill no vector, a residual added to the clipped value.  sums [mr][nv * VEC]. */
 static __attribute__((noinline)) void finish_slowly(const leat_gemm_tile *t, int64_t tile, const float *sums, int mr, int width) {
     V lo = SET1(t->lo), hi = SET1(t->hi);
@@ -76,7 +89,7 @@ static __attribute__((noinline)) void finish_slowly(const leat_gemm_tile *t, int
             int n = t->n - j < VEC ? t->n - j : VEC;
             V v = LOAD(sums + i * width + j);
             if (t->add) v = ADD(v, load_first(t->add + row * t->ldadd + j, n));
-            if (t->clips) v = MIN(hi, MAX(lo, v));
+            if (t->clips) v = t->clips == 2 ? hard_swish(v) : MIN(hi, MAX(lo, v));
             if (t->after) v = ADD(v, load_first(t->after + row * t->ldafter + j, n));
             store_first(t->c + row * t->ldc + j, v, n);
         }
@@ -113,6 +126,13 @@ INLINE void clip(const leat_gemm_tile *t, V *acc, H *low, const int mr, const in
     for (int i = 0; half && i < mr; i++) low[i] = H_MIN(H_SET1(t->hi), H_MAX(H_SET1(t->lo), low[i]));
 }
 
+INLINE void swish(V *acc, H *low, const int mr, const int nv, const int half) {
+#pragma GCC unroll 48
+    for (int i = 0; i < mr * (nv - half); i++) acc[i] = hard_swish(acc[i]);
+#pragma GCC unroll 16
+    for (int i = 0; half && i < mr; i++) low[i] = h_hard_swish(low[i]);
+}
+
 INLINE void store(const leat_gemm_tile *t, int64_t tile, const V *acc, const H *low, const int mr, const int nv, const int half) {
     const int full = nv - half;
     const int64_t ldc = t->ldc; /* the stores might change it, for all the compiler knows */
@@ -125,13 +145,14 @@ INLINE void store(const leat_gemm_tile *t, int64_t tile, const V *acc, const H *
     }
 }
 
-INLINE void finish(const leat_gemm_tile *t, int64_t tile, V *acc, H *low, const int mr, const int nv, const int half) {
+INLINE void finish(const leat_gemm_tile *t, int64_t tile, V *acc, H *low, const int mr, const int nv, const int half, const int strided) {
     if (t->n != nv * VEC - (half ? VEC / 2 : 0) || t->after) {
         spill(t, tile, acc, low, mr, nv, half);
         return;
     }
     if (t->add) add_rows(t->add + tile * mr * t->ldadd, t->ldadd, acc, low, mr, nv, half);
-    if (t->clips) clip(t, acc, low, mr, nv, half);
+    if (strided && t->clips == 2) swish(acc, low, mr, nv, half);
+    else if (t->clips) clip(t, acc, low, mr, nv, half);
     store(t, tile, acc, low, mr, nv, half);
 }
 
@@ -179,7 +200,7 @@ INLINE void tiles(const leat_gemm_tile *t, const int mr, const int nv, const int
                 b += nv * VEC;
             }
         }
-        finish(t, tile, acc, low, mr, nv, half);
+        finish(t, tile, acc, low, mr, nv, half, strided);
     }
 }
 
@@ -210,7 +231,7 @@ INLINE void row(const leat_gemm_tile *t, const int nv, const int strided) {
         b = row_run(acc, strided ? t->a + tap * t->tap_step : t->rows[tap * t->row_stride] + t->k0, t->k, b, nv);
 #pragma GCC unroll 3
     for (int j = 0; j < nv; j++) acc[j] = ADD(ADD(acc[j], acc[nv + j]), ADD(acc[2 * nv + j], acc[3 * nv + j]));
-    finish(t, 0, acc, low, 1, nv, 0);
+    finish(t, 0, acc, low, 1, nv, 0, strided);
 }
 
 #endif

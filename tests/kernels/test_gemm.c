@@ -24,6 +24,7 @@ static double activated(const leat_epilogue *e, double v) {
     if (e->act == LEAT_ACT_RELU) return v < 0 ? 0 : v;
     if (e->act == LEAT_ACT_CLIP) return fmin(fmax(v, e->params.lo), e->params.hi);
     if (e->act == LEAT_ACT_SILU) return v / (1 + exp(-v));
+    if (e->act == LEAT_ACT_HARD_SWISH) return v * fmin(fmax(v / 6 + 0.5, 0), 1);
     return v;
 }
 
@@ -44,7 +45,7 @@ static void compute_want(problem *p) {
 }
 
 static void setup(problem *p, int64_t m, int64_t n, int64_t k, int64_t taps) {
-    static const int acts[] = {LEAT_ACT_NONE, LEAT_ACT_RELU, LEAT_ACT_CLIP, LEAT_ACT_SILU};
+    static const int acts[] = {LEAT_ACT_NONE, LEAT_ACT_RELU, LEAT_ACT_CLIP, LEAT_ACT_SILU, LEAT_ACT_HARD_SWISH};
     memset(p, 0, sizeof *p);
     p->depth = taps * k;
     p->lda = p->depth + kt_int(0, 3);
@@ -57,7 +58,7 @@ static void setup(problem *p, int64_t m, int64_t n, int64_t k, int64_t taps) {
     p->bias = kt_int(0, 3) ? kt_alloc(n) : NULL;
     p->residual = kt_int(0, 1) ? kt_alloc(m * (n + 2)) : NULL;
     p->want = malloc((size_t)(m * n + 1) * sizeof(double));
-    leat_epilogue e = {p->bias, p->residual, n + 2, kt_int(0, 1), acts[kt_int(0, 3)], {1, 0, -0.5f, 0.75f}};
+    leat_epilogue e = {p->bias, p->residual, n + 2, kt_int(0, 1), acts[kt_int(0, 4)], {1, 0, -0.5f, 0.75f}};
     p->g = (leat_gemm){.m = m, .n = n, .k = k, .taps = taps, .c = p->c, .ldc = p->ldc, .epilogue = e};
     if (taps == 1 && kt_int(0, 1)) {
         p->g.a = p->a;
