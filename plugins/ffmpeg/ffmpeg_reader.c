@@ -104,14 +104,21 @@ static int open_container(reader *r, leat_error *error) {
     int code = avformat_open_input(&r->container, url, format, &dict);
     av_dict_free(&dict);
     if (code >= 0) code = avformat_find_stream_info(r->container, NULL);
-    return code >= 0 ? LEAT_OK : ff_fail_code(error, code, spec);
+    if (code >= 0) return LEAT_OK;
+    return ff_fail_code(error, code == AVERROR_EOF ? AVERROR_INVALIDDATA : code, spec); /* the end inside a header is damage */
+}
+
+static int has_sound(const reader *r) {
+    return av_find_best_stream(r->container, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0) >= 0;
 }
 
 static int open_decoder(reader *r, leat_error *error) {
     const char *spec = r->input.spec;
     const AVCodec *codec = NULL;
     int index = av_find_best_stream(r->container, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
-    if (index == AVERROR_STREAM_NOT_FOUND) return ff_fail(error, LEAT_EUNSUPPORTED, "%s: no video in it", spec);
+    if (index == AVERROR_STREAM_NOT_FOUND)
+        return has_sound(r) ? ff_fail(error, LEAT_EUNSUPPORTED, "%s: no video in it", spec)
+                            : ff_fail(error, LEAT_EFORMAT, "%s: no video in its header; it may be cut off", spec);
     if (index < 0) return ff_fail_code(error, index, spec);
     r->stream = r->container->streams[index];
     for (unsigned i = 0; i < r->container->nb_streams; i++)

@@ -1,7 +1,8 @@
 /* ffmpeg_writer.c - MP4, MKV and what else FFmpeg writes, as I420, through the host's write and seek.
  *
- * Stamps are in 1/60000 s, which the usual rates divide and MPEG-4 part 2 allows, so frames keep their own times.  Encoders want even
- * sides: an odd last column or row is repeated in the encoder's frame.
+ * Stamps are in 1/60000 s, which the usual rates divide and MPEG-4 part 2 allows, so frames keep their own times; in containers of one
+ * rate (AVI, elementary streams) they are numbers of frames.  Encoders want even sides: an odd last column or row is repeated in the
+ * encoder's frame.
  */
 #include "ffmpeg_plugin.h"
 
@@ -57,12 +58,13 @@ static int open_container(writer *w, leat_error *error) {
     return LEAT_OK;
 }
 
+/* H.264 unless the container refuses it; one that cannot tell (MPEG-TS) takes it. */
 static const AVCodec *choose_codec(const writer *w) {
     const AVOutputFormat *format = w->container->oformat;
     if (w->output.options->codec[0]) return avcodec_find_encoder_by_name(w->output.options->codec);
     const AVCodec *x264 = avcodec_find_encoder_by_name("libx264"), *mpeg4 = avcodec_find_encoder(AV_CODEC_ID_MPEG4);
-    if (x264 && avformat_query_codec(format, AV_CODEC_ID_H264, FF_COMPLIANCE_NORMAL) == 1) return x264;
-    if (mpeg4 && avformat_query_codec(format, AV_CODEC_ID_MPEG4, FF_COMPLIANCE_NORMAL) == 1) return mpeg4;
+    if (x264 && avformat_query_codec(format, AV_CODEC_ID_H264, FF_COMPLIANCE_NORMAL) != 0) return x264;
+    if (mpeg4 && avformat_query_codec(format, AV_CODEC_ID_MPEG4, FF_COMPLIANCE_NORMAL) != 0) return mpeg4;
     return avcodec_find_encoder(format->video_codec);
 }
 
@@ -93,6 +95,11 @@ static void set_quality(writer *w) {
     }
 }
 
+static int has_one_rate(const writer *w, const AVCodec *codec) {
+    const AVOutputFormat *format = w->container->oformat;
+    return format->flags & AVFMT_NOTIMESTAMPS || strcmp(format->name, "avi") == 0 || codec->id == AV_CODEC_ID_MPEG2VIDEO || codec->id == AV_CODEC_ID_MPEG1VIDEO;
+}
+
 static int open_encoder(writer *w, leat_error *error) {
     const leat_plugin_shape *s = &w->output.shape;
     const AVCodec *codec = choose_codec(w);
@@ -105,8 +112,9 @@ static int open_encoder(writer *w, leat_error *error) {
     e->width = (s->width + 1) & ~1;
     e->height = (s->height + 1) & ~1;
     e->pix_fmt = pixels;
-    e->time_base = (AVRational){1, TICKS};
     e->framerate = av_d2q(s->fps, TICKS);
+    e->time_base = has_one_rate(w, codec) ? av_inv_q(e->framerate) : (AVRational){1, TICKS};
+    if (has_one_rate(w, codec)) e->max_b_frames = 0; /* reordered frames would need stamps */
     e->colorspace = s->matrix == LEAT_MATRIX_BT709 ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M;
     e->color_range = s->full_range ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
     e->thread_count = w->output.options->threads;
@@ -173,7 +181,7 @@ static int drain(writer *w) {
         int code = avcodec_receive_packet(w->encoder, w->packet);
         if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return 0;
         if (code < 0) return code;
-        if (w->packet->duration <= 0) w->packet->duration = lrint(TICKS / w->output.shape.fps);
+        if (w->packet->duration <= 0) w->packet->duration = av_rescale_q(1, av_inv_q(w->encoder->framerate), w->encoder->time_base);
         av_packet_rescale_ts(w->packet, w->encoder->time_base, w->stream->time_base);
         w->packet->stream_index = w->stream->index;
         code = av_write_frame(w->container, w->packet);

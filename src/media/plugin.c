@@ -68,7 +68,7 @@ static const leat_video_plugin *try_folder(const char *folder, search *s) {
 static const leat_video_plugin *try_around_library(search *s) {
     Dl_info info;
     char folder[PATH_MAX + 8];
-    if (!dladdr(&lock, &info) || !info.dli_fname || strlen(info.dli_fname) >= PATH_MAX) return NULL;
+    if (!dladdr(&lock, &info) || !info.dli_fname || info.dli_fname[0] != '/' || strlen(info.dli_fname) >= PATH_MAX) return NULL;
     strcpy(folder, info.dli_fname);
     to_folder(folder);
     const leat_video_plugin *plugin = try_folder(folder, s);
