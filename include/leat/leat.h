@@ -5,6 +5,7 @@
 #include "leat/circlefit.h"
 #include "leat/circlefitter.h"
 #include "leat/common.h"
+#include "leat/compare.h"
 #include "leat/detect.h"
 #include "leat/draw.h"
 #include "leat/media.h"
