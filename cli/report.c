@@ -134,12 +134,12 @@ static int display_width(const char *text) {
     return n;
 }
 
-static void print_padded(const char *text, int width, int left) {
+static void print_padded(FILE *file, const char *text, int width, int left) {
     int pad = width - display_width(text);
-    printf("| %*s%s%*s ", left ? 0 : pad, "", text, left ? pad : 0, "");
+    fprintf(file, "| %*s%s%*s ", left ? 0 : pad, "", text, left ? pad : 0, "");
 }
 
-void cli_table_print(const cli_table *table) {
+void cli_table_print_to(const cli_table *table, FILE *file) {
     int width[CLI_MOST_COLUMNS] = {0};
     for (int row = 0; row < table->rows; row++)
         for (int column = 0; column < table->columns; column++) {
@@ -147,17 +147,19 @@ void cli_table_print(const cli_table *table) {
             if (n > width[column]) width[column] = n;
         }
     for (int row = 0; row < table->rows; row++) {
-        for (int column = 0; column < table->columns; column++) print_padded(cell_of(table, row, column), width[column], column < table->left);
-        puts("|");
+        for (int column = 0; column < table->columns; column++) print_padded(file, cell_of(table, row, column), width[column], column < table->left);
+        fputs("|\n", file);
         if (row) continue;
         for (int column = 0; column < table->columns; column++) {
-            printf("|%s", column < table->left ? ":" : "-");
-            for (int i = 0; i < width[column]; i++) putchar('-');
-            printf("%s", column < table->left ? "-" : ":");
+            fprintf(file, "|%s", column < table->left ? ":" : "-");
+            for (int i = 0; i < width[column]; i++) fputc('-', file);
+            fprintf(file, "%s", column < table->left ? "-" : ":");
         }
-        puts("|");
+        fputs("|\n", file);
     }
 }
+
+void cli_table_print(const cli_table *table) { cli_table_print_to(table, stdout); }
 
 static void print_csv_cell(const char *text) {
     if (!strpbrk(text, ",\"\n")) {

@@ -3,6 +3,7 @@
 #define LEAT_CLI_REPORT_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
@@ -37,6 +38,7 @@ void cli_table_row(cli_table *table);
 /* Sets a cell of the last row. */
 void cli_table_set(cli_table *table, int column, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void cli_table_print(const cli_table *table);
+void cli_table_print_to(const cli_table *table, FILE *file);
 void cli_table_print_csv(const cli_table *table);
 
 /* Writes a file by a temporary name beside it, then renames.  0, or 1 after a message. */

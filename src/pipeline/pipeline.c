@@ -180,6 +180,7 @@ int leat_pipeline_start(leat_pipeline *p, leat_error *error) {
     }
     p->stages_running = p->n_stages;
     atomic_store(&p->started_ns, leat__now_ns());
+    p->report_at_ns = p->options.report && p->options.report_ns > 0 ? leat__now_ns() + p->options.report_ns : INT64_MAX;
     leat__mark_now(&p->from);
     atomic_store(&p->measuring, p->options.warmup == 0);
     set_state(p, LEAT__RUNNING);
@@ -198,22 +199,20 @@ static int64_t sooner(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* Waits for the end and reports meanwhile; LEAT_EAGAIN past the deadline. */
 static int wait_for_end(leat_pipeline *p, int64_t deadline) {
-    int64_t every = p->options.report && p->options.report_ns > 0 ? p->options.report_ns : 0;
-    int64_t next = every ? leat__now_ns() + every : INT64_MAX;
     pthread_mutex_lock(&p->monitor.lock);
     while (p->state == LEAT__RUNNING) {
         int64_t now = leat__now_ns();
         if (now >= deadline) break;
-        if (now >= next) {
+        if (now >= p->report_at_ns) {
             leat_window window;
-            next += every;
+            p->report_at_ns += p->options.report_ns;
             pthread_mutex_unlock(&p->monitor.lock);
             leat_pipeline_get_window(p, &window);
             p->options.report(p->options.user, p, &window);
             pthread_mutex_lock(&p->monitor.lock);
             continue;
         }
-        leat__monitor_wait(&p->monitor, sooner(next, deadline));
+        leat__monitor_wait(&p->monitor, sooner(p->report_at_ns, deadline));
     }
     int ended = p->state != LEAT__RUNNING;
     pthread_mutex_unlock(&p->monitor.lock);

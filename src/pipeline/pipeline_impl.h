@@ -104,6 +104,7 @@ struct leat_pipeline {
     _Atomic int64_t *window_end, *window_latency; /* [options.window] */
     double          *window_scratch;              /* under window_lock */
     pthread_mutex_t  window_lock;
+    int64_t          report_at_ns;                /* the waiting thread's; survives waits that time out */
 };
 
 typedef enum leat__state { LEAT__BUILDING, LEAT__RUNNING, LEAT__ENDED, LEAT__JOINED, LEAT__BROKEN } leat__state;
