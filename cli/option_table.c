@@ -95,7 +95,7 @@ const cli_command cli_commands[] = {
      "Prints inputs, outputs, operators, opsets, parameters and, where the shapes are known or given, multiply-accumulates, the largest\n"
      "activations and the planned arena.  Operators that are not supported are all listed, with status 3.",
      {"leat inspect model.onnx", "leat inspect model.onnx --check", "leat inspect model.onnx --shape data=1x3x224x224 --json",
-      "leat inspect model.onnx --dot | dot -Tsvg >graph.svg", "leat inspect model.onnx --dump conv1.weight=w.npy"},
+      "leat inspect model.gguf", "leat inspect model.onnx --dot | dot -Tsvg >graph.svg", "leat inspect model.onnx --dump conv1.weight=w.npy"},
      1, 1, cli_inspect},
     {"run", "MODEL", "run a model once on given or random inputs",
      "Every input needs --input or --random.  Without --output-dir each output's shape, range, mean and first values are printed.",
