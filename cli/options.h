@@ -19,15 +19,18 @@ typedef enum cli_option_id {
     OPT_LABELS, OPT_MARKDOWN, OPT_MAX_AGE, OPT_MEAN, OPT_MEASURE, OPT_MIN_HITS, OPT_OUT, OPT_OUTPUT_DIR, OPT_PER_OP, OPT_PRESET, OPT_PROFILE, OPT_QUIET, OPT_RANDOM, OPT_REPS,
     OPT_SHAPE, OPT_SIZE, OPT_STD, OPT_THREADS, OPT_TOP, OPT_TRACKER, OPT_WARMUP,
     OPT_ACTIVE, OPT_ALGORITHM, OPT_BOUNDS, OPT_CANDIDATES, OPT_CANVAS, OPT_CHECKPOINT, OPT_CHECKPOINT_EVERY, OPT_CIRCLES, OPT_CLIMBERS, OPT_COLORMAP, OPT_DIFF,
-    OPT_DISTANCE, OPT_FIXTURE, OPT_FRAMES, OPT_GEOMETRIZE, OPT_IMMEDIATE, OPT_INIT, OPT_ITERS, OPT_JSON_FILE, OPT_MAX_EVALUATIONS, OPT_MODE, OPT_PATIENCE, OPT_POP,
+    OPT_DISTANCE, OPT_FRAMES, OPT_GEOMETRIZE, OPT_IMMEDIATE, OPT_INIT, OPT_ITERS, OPT_JSON_FILE, OPT_MAX_EVALUATIONS, OPT_MODE, OPT_PATIENCE, OPT_POP,
     OPT_RESIDUAL_SEED, OPT_RESUME, OPT_SEED, OPT_SOLVE_COLOR, OPT_STAGNATION, OPT_SVG, OPT_SWEEPS, OPT_TARGET_PSNR, OPT_THRESHOLD, OPT_TIME_LIMIT, OPT_TRACE,
+    OPT_BUDGET, OPT_CLASSES, OPT_CROP, OPT_DECODER, OPT_DRAW, OPT_EVERY, OPT_FONT, OPT_FPS_LIMIT, OPT_IN_FLIGHT, OPT_IOU,
+    OPT_LETTERBOX, OPT_LIVE, OPT_LOGITS, OPT_LOOP, OPT_MIN_FPS, OPT_MODEL, OPT_MOST, OPT_NMS, OPT_OUTPUTS, OPT_OVERLAY,
+    OPT_QUALITY, OPT_RAW, OPT_REPLICAS, OPT_RESIZE, OPT_STATS, OPT_STRETCH, OPT_TRACKER_DETECT,
     OPT_COUNT
 } cli_option_id;
 
 /* Which commands an option belongs to: bit i = command i of cli_commands. */
 enum {
-    IN_INSPECT = 1, IN_RUN = 2, IN_BENCH = 4, IN_CLASSIFY = 8, IN_TRACK = 16, IN_CPU = 32, IN_COMPLETION = 64, IN_VERSION = 128, IN_HELP = 256,
-    IN_CIRCLEFIT = 512, IN_FIT_BENCH = 1024, IN_FIT_SCORE = 2048, IN_ALL = 4095
+    IN_INSPECT = 1, IN_RUN = 2, IN_BENCH = 4, IN_CLASSIFY = 8, IN_DETECT = 16, IN_TRACK = 32, IN_CPU = 64, IN_COMPLETION = 128, IN_VERSION = 256,
+    IN_HELP = 512, IN_CIRCLEFIT = 1024, IN_ALL = 2047
 };
 
 typedef struct cli_option {
@@ -87,13 +90,12 @@ int cli_inspect(const cli_args *args);
 int cli_run(const cli_args *args);
 int cli_bench(const cli_args *args);
 int cli_classify(const cli_args *args);
+int cli_detect(const cli_args *args);
 int cli_track(const cli_args *args);
 int cli_cpu(const cli_args *args);
 int cli_completion(const cli_args *args);
 int cli_version(const cli_args *args);
 int cli_help(const cli_args *args);
 int cli_circlefit(const cli_args *args);
-int cli_circlefit_bench(const cli_args *args);
-int cli_circlefit_score(const cli_args *args);
 
 #endif

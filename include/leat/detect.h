@@ -93,7 +93,8 @@ typedef struct leat_detector_options {
     leat_decoder     decoder;
     int32_t          own_preprocess;    /* 1 = `preprocess` as given; 0 = the decoder's preset, of `preprocess` only width and height count */
     leat_preprocess  preprocess;        /* width, height 0 = as the model declares, else 640; channels, nhwc, dtype are taken from the model */
-    int32_t          fit;               /* a leat_fit that replaces the preset's, -1 = the preset's */
+    int32_t          fit;               /* a leat_fit that replaces the preset's, -1 = the preset's; LETTERBOX leaves LETTERBOX_TOP_LEFT */
+    int32_t          antialias;         /* a leat_antialias that replaces the preset's, -1 = the preset's */
     leat_nms_options nms;               /* .score is the confidence threshold of everything */
     int32_t          logits;            /* 1 = objectness and class scores still need the sigmoid */
     const int32_t   *classes;           /* the class ids wanted [n_classes], borrowed during open; NULL = all */

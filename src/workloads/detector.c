@@ -32,7 +32,7 @@ struct leat_detector {
 };
 
 void leat_detector_options_default(leat_detector_options *options) {
-    *options = (leat_detector_options){.size = sizeof *options, .decoder = LEAT_DECODER_AUTO, .fit = -1, .batch = 1};
+    *options = (leat_detector_options){.size = sizeof *options, .decoder = LEAT_DECODER_AUTO, .fit = -1, .antialias = -1, .batch = 1};
     leat_nms_options_default(&options->nms);
     leat_preprocess_default(&options->preprocess);
     options->preprocess.width = options->preprocess.height = 0;
@@ -130,7 +130,9 @@ static int settle_preprocess(leat_detector *d, const leat_detector_options *opti
     if (d->info.batch != d->batch)
         return leat__fail(error, LEAT_ESHAPE, "the outputs are of a batch of %d, the input of %d", (int)d->info.batch, d->batch);
     if (!options->own_preprocess) leat_decoder_preset(d->info.decoder, &d->preprocess);
-    if (options->fit >= 0) d->preprocess.fit = (leat_fit)options->fit;
+    int corner = options->fit == LEAT_FIT_LETTERBOX && d->preprocess.fit == LEAT_FIT_LETTERBOX_TOP_LEFT;
+    if (options->fit >= 0 && !corner) d->preprocess.fit = (leat_fit)options->fit;
+    if (options->antialias >= 0) d->preprocess.antialias = (leat_antialias)options->antialias;
     d->crop = options->crop;
     memset(d->preprocess.crop_rect, 0, sizeof d->preprocess.crop_rect);
     d->scratch_bytes = leat_preprocess_scratch_bytes(&d->preprocess);

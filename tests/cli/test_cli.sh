@@ -4,7 +4,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/cli/cli_lib.bash
 
 help_of_every_command() {
-    for command in inspect run bench classify track cpu completion version help; do
+    for command in inspect run bench classify detect track cpu completion version help; do
         run 0 "$command" --help && out_has '^usage: leat' && out_has '^examples:' && out_has '--quiet' || return 1
     done
 }
