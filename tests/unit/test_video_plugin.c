@@ -159,8 +159,8 @@ static void test_cut_off(void **state) {
     r = vc_read(vc_path("cut.mp4"), NULL);
     if (r.opened != LEAT_EFORMAT) fail_msg("%d %s", r.opened, r.error.message);
     assert_non_null(strstr(r.error.message, "moov"));
-    vc_make(vc_path("cut.mkv"), LEAT_PIXEL_I420, 64, 48, 30);
-    vc_cut(vc_path("cut.mkv"), -900);
+    vc_make(vc_path("cut.mkv"), LEAT_PIXEL_I420, 320, 240, 30);
+    vc_cut(vc_path("cut.mkv"), -400);
     r = vc_read(vc_path("cut.mkv"), NULL);
     assert_int_equal(r.opened, LEAT_OK);
     assert_true(r.n >= 5 && r.n < 30);
