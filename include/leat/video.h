@@ -93,7 +93,7 @@ int leat_frame_convert(const leat_frame *source, leat_frame *target);
 
 /* ---- sources -------------------------------------------------------------------------------------------------------------- */
 
-/* One thread at a time, but for leat_source_cancel() and leat_source_truth(). */
+/* One thread at a time, but for leat_source_describe(), _cancel() and _truth(). */
 typedef struct leat_source leat_source;
 
 typedef struct leat_source_options {
@@ -140,7 +140,7 @@ typedef struct leat_source_info {
     int64_t           retimed;       /* frames whose time stamp was absent or not increasing, and was made up */
 } leat_source_info;
 
-/* Fills *info.  RT-safe. */
+/* Fills *info, as of the last call of next().  Any thread; takes a lock that next() holds for a copy. */
 void leat_source_describe(const leat_source *source, leat_source_info *info);
 
 /* Reads the next frame into `buffer` [bytes; 64-byte aligned for speed] and fills *frame, which borrows the buffer.

@@ -64,6 +64,30 @@ void leat_source_cancel(leat_source *source) {
     if (write(source->cancel_fd, &one, sizeof one) < 0) errno = saved; /* the flag alone then ends the next wait */
 }
 
+static int64_t frames_in_all(const leat_source *base) {
+    int64_t n = base->frames, limit = base->options.max_frames;
+    if (base->options.loop == 0 || n < 0) n = -1;
+    else if (__builtin_mul_overflow(n, (int64_t)base->options.loop, &n)) n = -1;
+    if (n >= 0) n = n / base->options.stride + (n % base->options.stride != 0);
+    return limit && n > limit ? limit : n;
+}
+
+/* Refreshes what describe() tells. */
+static void show(leat_source *base) {
+    const leat_source_next_frame *next = &base->next;
+    leat_source_info info = {.kind = base->kind->name, .format = next->format, .matrix = next->matrix, .full_range = next->full_range, .width = next->width,
+                             .height = next->height, .fps = base->fps, .frames = frames_in_all(base), .given = base->given, .late = base->late,
+                             .damaged = base->damaged, .retimed = base->retimed};
+    info.live = base->kind->live || base->options.live_fps > 0;
+    if (base->options.live_fps > 0) info.fps = base->options.live_fps;
+    info.frame_bytes = leat_frame_bytes(next->format, next->width, next->height);
+    memcpy(info.detail, base->detail, sizeof info.detail);
+    memcpy(info.damage, base->damage, sizeof info.damage);
+    pthread_mutex_lock(&base->shown_lock);
+    base->shown = info;
+    pthread_mutex_unlock(&base->shown_lock);
+}
+
 /* ---- opening ---------------------------------------------------------------------------------------------------------------- */
 
 static int check_options(const leat_source_options *o, leat_error *error) {
@@ -89,13 +113,15 @@ static int new_base(const leat_source_options *options, leat_source **source, le
     leat_source *base = leat__calloc(1, sizeof *base, LEAT_MEMORY_IO);
     if (!base) return leat__fail(error, LEAT_ENOMEM, "no memory for a source");
     base->options = options ? *options : defaults;
+    pthread_mutex_init(&base->shown_lock, NULL);
     base->frames = -1;
     base->last_pts = -1;
     base->loops_left = base->options.loop - 1; /* -1 = for ever */
     base->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (base->cancel_fd < 0) {
-        leat__free(base);
-        return leat__fail(error, LEAT_EIO, "eventfd: %s", strerror(errno));
+        int code = errno;
+        leat_source_close(base);
+        return leat__fail(error, LEAT_EIO, "eventfd: %s", strerror(code));
     }
     *source = base;
     return LEAT_OK;
@@ -158,8 +184,12 @@ static int open_spec(const char *spec, leat_source *base, leat_error *error) {
 static int finish_open(leat_source *base, int status, leat_source **source, leat_error *error) {
     if (status == LEAT_OK && base->options.loop != 1 && !base->kind->rewind)
         status = leat__fail(error, LEAT_EINVAL, "a %s source cannot be played again (loop)", base->kind->name);
-    if (status == LEAT_OK) *source = base;
-    else leat_source_close(base);
+    if (status == LEAT_OK) {
+        show(base);
+        *source = base;
+    } else {
+        leat_source_close(base);
+    }
     return status;
 }
 
@@ -196,6 +226,7 @@ void leat_source_close(leat_source *source) {
     if (!source) return;
     if (source->kind) source->kind->close(source);
     if (source->cancel_fd >= 0) close(source->cancel_fd);
+    pthread_mutex_destroy(&source->shown_lock);
     leat__free(source);
 }
 
@@ -310,6 +341,7 @@ int leat_source_next(leat_source *source, void *buffer, size_t bytes, leat_frame
     if (atomic_load(&source->cancelled)) return leat__fail(error, LEAT_ECANCELLED, "cancelled");
     if (source->failure.status == LEAT_OK) {
         int status = give_next(source, buffer, bytes, frame, &local);
+        show(source);
         if (status == LEAT_OK) return LEAT_OK;
         if (status == LEAT_EEND) status = end_or_damage(source, &local);
         if (status == LEAT_ELIMIT && leat_frame_bytes(source->next.format, source->next.width, source->next.height) > bytes) {
@@ -325,27 +357,11 @@ int leat_source_next(leat_source *source, void *buffer, size_t bytes, leat_frame
 
 /* ---- questions -------------------------------------------------------------------------------------------------------------- */
 
-static int64_t frames_in_all(const leat_source *base) {
-    int64_t n = base->frames, limit = base->options.max_frames;
-    if (base->options.loop == 0 || n < 0) n = -1;
-    else if (__builtin_mul_overflow(n, (int64_t)base->options.loop, &n)) n = -1;
-    if (n >= 0) n = n / base->options.stride + (n % base->options.stride != 0);
-    return limit && n > limit ? limit : n;
-}
-
 void leat_source_describe(const leat_source *source, leat_source_info *info) {
-    const leat_source_next_frame *next = &source->next;
-    *info = (leat_source_info){.kind = source->kind->name, .format = next->format, .matrix = next->matrix, .full_range = next->full_range,
-                               .width = next->width, .height = next->height, .fps = source->fps, .frames = frames_in_all(source)};
-    info->live = source->kind->live || source->options.live_fps > 0;
-    if (source->options.live_fps > 0) info->fps = source->options.live_fps;
-    info->frame_bytes = leat_frame_bytes(next->format, next->width, next->height);
-    info->given = source->given;
-    info->late = source->late;
-    info->damaged = source->damaged;
-    info->retimed = source->retimed;
-    memcpy(info->detail, source->detail, sizeof info->detail);
-    memcpy(info->damage, source->damage, sizeof info->damage);
+    leat_source *base = (leat_source *)(uintptr_t)source; /* the lock is not part of what it tells */
+    pthread_mutex_lock(&base->shown_lock);
+    *info = base->shown;
+    pthread_mutex_unlock(&base->shown_lock);
 }
 
 int leat_source_truth(const leat_source *source, int64_t index, leat_truth *objects, int capacity, int *count) {

@@ -17,6 +17,7 @@
 #ifndef LEAT_MEDIA_SOURCE_H
 #define LEAT_MEDIA_SOURCE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "leat/video.h"
@@ -70,6 +71,8 @@ struct leat_source {
     int64_t    live_start;   /* CLOCK_MONOTONIC of frame 0 when paced, 0 before */
     int        cancel_fd;    /* eventfd that is readable once cancelled */
     atomic_int cancelled;
+    pthread_mutex_t  shown_lock;
+    leat_source_info shown;  /* what describe() tells: as of the last open() or next() */
     leat_error failure;      /* what every further next() returns, status LEAT_OK while going on */
 };
 
