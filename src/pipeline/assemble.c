@@ -98,6 +98,7 @@ static int make_replica(leat__stage *s, int index) {
     r->items = leat__calloc(batch, sizeof *r->items, LEAT_MEMORY_OTHER);
     r->held = leat__calloc((size_t)s->hold + 1, sizeof *r->held, LEAT_MEMORY_OTHER);
     atomic_init(&r->record.cpu_ns, -1);
+    leat__rider_init(&r->rider, &s->pipeline->turnstile, s->options.replicas);
     if (events > 0) {
         r->events.events = leat__calloc((size_t)events, sizeof *r->events.events, LEAT_MEMORY_OTHER);
         r->events.capacity = r->events.events ? events : 0;
@@ -124,6 +125,7 @@ static int make_window(leat_pipeline *p) {
 
 int leat__assemble_make(leat_pipeline *p, leat_error *error) {
     int status = make_links(p);
+    leat__turnstile_init(&p->turnstile, !p->options.live, consumers(p) + !p->options.push);
     if (status == LEAT_OK) status = make_window(p);
     for (int i = 0; i < p->n_stages && status == LEAT_OK; i++) status = make_stage(p->stages[i]);
     return status == LEAT_OK ? LEAT_OK : leat__fail(error, status, "pipeline: out of memory for links and replicas");
@@ -134,6 +136,7 @@ int leat__assemble_make(leat_pipeline *p, leat_error *error) {
 static void free_stage(leat__stage *s) {
     for (int i = 0; s->replicas && i < s->options.replicas; i++) {
         leat_stage *r = &s->replicas[i];
+        leat__rider_fini(&r->rider);
         leat__free(r->in);
         leat__free(r->items);
         leat__free(r->held);
@@ -148,11 +151,13 @@ static void free_stage(leat__stage *s) {
 }
 
 void leat__assemble_free(leat_pipeline *p) {
+    int assembled = atomic_load(&p->state) != LEAT__BUILDING;
     for (int i = 0; i <= p->n_stages; i++) {
         if (p->links[i]) leat__link_fini(p->links[i]);
         leat__free(p->links[i]);
     }
     for (int i = 0; i < p->n_stages; i++) free_stage(p->stages[i]);
+    if (assembled) leat__turnstile_fini(&p->turnstile);
     leat_pool_unref(p->options.entry.pool);
     leat__free(p->window_end);
     leat__free(p->window_latency);

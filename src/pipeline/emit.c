@@ -28,7 +28,11 @@ static void drop(leat_stage *r, leat_item *victim) {
 static int send_on(leat_stage *r, leat_item *item) {
     leat_item *victim;
     int64_t from = leat__now_ns();
-    int status = leat__link_put(r->stage->output, item, INT64_MAX, &victim);
+    int status = leat__link_put(r->stage->output, item, r->rider.holds ? 0 : INT64_MAX, &victim);
+    if (status == LEAT_EAGAIN) {
+        leat__rider_yield(&r->rider);
+        status = leat__link_put(r->stage->output, item, INT64_MAX, &victim);
+    }
     r->waited_ns += leat__now_ns() - from;
     if (victim) drop(r, victim);
     if (status == LEAT_OK) return LEAT_OK;
@@ -76,6 +80,7 @@ static int take_turn(leat_stage *r) {
     leat__stage *s = r->stage;
     int status = LEAT_OK;
     int64_t from = leat__now_ns();
+    leat__rider_yield(&r->rider);
     pthread_mutex_lock(&s->turn.lock);
     while (s->sending || atomic_load_explicit(&s->next, memory_order_relaxed) != r->ticket) leat__monitor_wait(&s->turn, INT64_MAX);
     s->sending = r->direct = 1;
@@ -173,6 +178,7 @@ int leat_stage_get(leat_stage *r, leat_item **item) {
     int status = leat__pool_take(output->pool, 0, NULL, NULL, item);
     if (status != LEAT_OK) {
         int64_t from = leat__now_ns();
+        leat__rider_yield(&r->rider);
         status = leat__pool_take(output->pool, -1, leat__halt_stopping, r, item);
         r->waited_ns += leat__now_ns() - from;
     }

@@ -21,6 +21,7 @@ int leat__halt_stopping(const void *replica) {
 
 int leat__halt_sleep(leat_stage *r, int64_t until_ns) {
     leat_pipeline *p = r->pipeline;
+    leat__rider_yield(&r->rider);
     pthread_mutex_lock(&p->monitor.lock);
     while (!leat__halt_stopping(r) && leat__monitor_wait(&p->monitor, until_ns)) {}
     int go_on = !leat__halt_stopping(r);

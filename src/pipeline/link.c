@@ -56,6 +56,7 @@ static int make_room(leat__link *link, leat_item *item, int64_t deadline_ns, lea
             COUNT(link->dropped, 1);
             return LEAT_OK;
         }
+        if (deadline_ns <= 0) return LEAT_EAGAIN;
         link->putters++;
         int in_time = leat__wait_until(&link->drained, &link->lock, deadline_ns);
         link->putters--;

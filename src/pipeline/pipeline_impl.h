@@ -18,6 +18,7 @@
 #include "pipeline/histogram.h"
 #include "pipeline/link.h"
 #include "pipeline/throttle.h"
+#include "pipeline/turnstile.h"
 
 typedef struct leat__slot {
     int         filled, n;
@@ -53,6 +54,7 @@ struct leat_stage {
     int64_t       spin_ns;   /* how long it looks for work before it sleeps: less while that does not help */
     uint32_t      dry_spins;
     leat__event_ring events;
+    leat__rider   rider;
     leat__record  record;
 };
 
@@ -87,6 +89,7 @@ struct leat_pipeline {
     leat__stage  *stages[LEAT_PIPELINE_MAX_STAGES];
     leat__link   *links[LEAT_PIPELINE_MAX_STAGES + 1];
     leat__gate    gate;
+    leat__turnstile turnstile;
     leat__throttle throttle;
     leat__monitor monitor;
     _Atomic int   state;      /* leat__state; changes under the monitor */

@@ -72,8 +72,19 @@ static int take_input(leat_stage *r) {
     leat__stage *s = r->stage;
     leat__demand demand = {s->options.batch, s->options.batch_wait_ns, INT64_MAX, may_take, let_in, r};
     int64_t from = leat__now_ns();
-    spin_for_input(r);
-    int n = leat__link_take(s->input, &demand, r->in, &r->ticket);
+    int n = 0;
+    if (r->rider.holds) { /* keeps its place if it need not wait */
+        if (s->options.batch_wait_ns == 0) {
+            demand.deadline_ns = 0;
+            n = leat__link_take(s->input, &demand, r->in, &r->ticket);
+        }
+        if (n == 0) leat__rider_yield(&r->rider);
+        demand.deadline_ns = INT64_MAX;
+    }
+    if (n == 0) {
+        spin_for_input(r);
+        n = leat__link_take(s->input, &demand, r->in, &r->ticket);
+    }
     if (n <= 0) return 0;
     for (int i = 0; i < n; i++) r->items[i] = r->in[i].item;
     r->n = n;
@@ -100,6 +111,7 @@ static void note_end(leat_stage *r, int64_t start, int64_t now, uint64_t allocat
     leat__record *rec = &r->record;
     int64_t run = now - start - r->waited_ns;
     SET(rec->finished_ns, now);
+    leat__rider_leave(&r->rider, run);
     if (r->emitted == 0 && s->output && r->n > 0) BUMP(rec->filtered, 1);
     if (r->measured) {
         leat__histogram_add(&rec->run, run);
@@ -119,6 +131,7 @@ static int call(leat_stage *r, leat_error *error) {
     leat__stage *s = r->stage;
     int guarded = r->measured && !(s->options.flags & LEAT_STAGE_ALLOCATES);
     uint64_t before = leat__thread_allocations();
+    leat__rider_enter(&r->rider);
     int64_t start = leat__now_ns();
     r->emitted = 0;
     r->waited_ns = 0;
@@ -197,6 +210,7 @@ void *leat__replica_main(void *replica) {
         if (!r->stage->input) r->measured = RELAXED(r->pipeline->measuring);
         if (!step(r)) break;
     }
+    leat__rider_yield(&r->rider);
     leave_stage(r->stage);
     leat__hot_leave();
     struct timespec cpu = {0};
