@@ -26,6 +26,10 @@
 #define STREAM_PLACE 1
 #define STREAM_CLIMB 2
 #define STREAM_POLISH 3
+#define STREAM_MOVE 4
+#define STREAM_NEW 5
+#define STREAM_OLD 6
+#define NEIGHBOURS 5        /* that settle after a move, at either end */
 
 typedef struct window {
     int x, y, width, height; /* working pixels */
@@ -60,7 +64,7 @@ typedef struct fit_climber {
     leat_circle found[GROUP];
     double  gains[GROUP];
     float   least_r, most_r;
-    leat_circle *scene;       /* [circles] */
+    leat_circle *scene, *before; /* [circles] */
 } fit_climber;
 
 /* ---- from and to the working size ----------------------------------------------------------------------------------------- */
@@ -132,7 +136,8 @@ static int allocate(leat_circlefit *fit, fit_climber *c) {
     c->discs = leat__calloc((size_t)fit->o.candidates, sizeof *c->discs, LEAT_MEMORY_OTHER);
     c->cells = leat__calloc((size_t)c->cells_across * (size_t)c->cells_down, sizeof *c->cells, LEAT_MEMORY_OTHER);
     c->scene = leat__calloc((size_t)fit->o.circles, sizeof *c->scene, LEAT_MEMORY_OTHER);
-    int ok = c->planes && c->rows && c->discs && c->cells && c->scene;
+    c->before = leat__calloc((size_t)fit->o.circles, sizeof *c->before, LEAT_MEMORY_OTHER);
+    int ok = c->planes && c->rows && c->discs && c->cells && c->scene && c->before;
     for (int i = 0; ok && i < GROUP; i++) ok = (c->tables[i].table = leat__alloc(c->table_floats * sizeof(float), LEAT_MEMORY_OTHER)) != NULL;
     for (int i = 0; ok && i < fit->workers; i++) ok = (c->rows[i] = leat__calloc((size_t)c->width * 8, sizeof(float), LEAT_MEMORY_OTHER)) != NULL;
     for (int ch = 0; ok && ch < 3; ch++) {
@@ -163,6 +168,7 @@ void leat__fit_climber_close(leat_circlefit *fit) {
     for (int i = 0; c->rows && i < fit->workers; i++) leat__free(c->rows[i]);
     for (int i = 0; i < GROUP; i++) leat__free(c->tables[i].table);
     leat__free(c->scene);
+    leat__free(c->before);
     leat__free(c->cells);
     leat__free(c->discs);
     leat__free(c->rows);
@@ -606,7 +612,7 @@ void leat__fit_climb_recolor(leat_circlefit *fit, int64_t index) {
     c->composed = -1;
 }
 
-/* ---- moving the weakest --------------------------------------------------------------------------------------------------- */
+/* ---- moving a circle ------------------------------------------------------------------------------------------------------ */
 
 static int64_t weakest(const leat_circlefit *fit) {
     int64_t which = -1;
@@ -616,29 +622,63 @@ static int64_t weakest(const leat_circlefit *fit) {
     return which;
 }
 
-/* Takes the weakest circle out and places one anew on top of the others; undone unless the exact error falls. */
+/* The weakest that has not been tried in this sweep, or every other time any. */
+static int64_t choose_mover(const leat_circlefit *fit) {
+    int64_t which = weakest(fit);
+    if (which < 0 || fit->s->relocated % 2) which = (int64_t)(uniform(fit, STREAM_MOVE, 0, 0) * (double)fit->s->count);
+    return which;
+}
+
+static int touch(const leat_circle *a, const leat_circle *b) { return hypot(a->x - b->x, a->y - b->y) < a->r + b->r; }
+
+/* Polishes up to NEIGHBOURS circles that touch `moved`, in random order, without asking for the exact error. */
+static void settle_neighbours(leat_circlefit *fit, const leat_circle *moved, int64_t except, int purpose) {
+    fit_climber *c = fit->climber;
+    int64_t count = fit->s->count, start = (int64_t)(uniform(fit, purpose, 0, 1) * (double)count);
+    int     settled = 0;
+    c->n_group = 1;
+    for (int64_t k = 0; k < count && settled < NEIGHBOURS; k++) {
+        int64_t i = (start + k) % count;
+        if (i == except || !touch(&fit->circles[i], moved)) continue;
+        disc d = to_disc(c, &fit->circles[i]);
+        c->group[0] = i;
+        c->tables[0].w = window_of(c, &d);
+        fill_table(fit, &c->tables[0], i, 0);
+        polish_one(fit, 0, 0);
+        fit->circles[i] = c->found[0];
+        fit->gain[i] = c->gains[0];
+        settled++;
+    }
+    fit->s->evaluations += (int64_t)settled * POLISH_TRIALS;
+    fit->s->drawn += (int64_t)settled * POLISH_TRIALS;
+}
+
+/* Takes a circle out, places one anew on top of the others, lets both neighbourhoods settle; undone unless the exact error falls. */
 int leat__fit_climb_relocate(leat_circlefit *fit, leat_error *error) {
     fit_scalars *s = fit->s;
     fit_climber *c = fit->climber;
     uint64_t sse;
-    int64_t which = weakest(fit), behind = s->count - which - 1;
+    int64_t  which = choose_mover(fit), last = s->count - 1;
+    size_t   bytes = (size_t)s->count * sizeof(leat_circle);
     int status = leat__fit_freeze(fit, 0, error);
-    if (status != LEAT_OK || which < 0) return status;
-    leat_circle old = fit->circles[which];
-    memmove(fit->circles + which, fit->circles + which + 1, (size_t)behind * sizeof old);
+    if (status != LEAT_OK) return status;
+    fit->marked[which] = 1;
+    memcpy(c->before, fit->circles, bytes);
+    memmove(fit->circles + which, fit->circles + which + 1, (size_t)(last - which) * sizeof(leat_circle));
     c->composed = -1;
-    compose(fit, s->count - 1);
-    double gain = search(fit, &fit->circles[s->count - 1]);
+    compose(fit, last);
+    double gain = search(fit, &fit->circles[last]);
+    leat_circle moved = fit->circles[last];
+    settle_neighbours(fit, &moved, last, STREAM_NEW);
+    settle_neighbours(fit, &c->before[which], last, STREAM_OLD);
     if (gain > 0 && leat__fit_measure(fit, fit->circles, s->count, &sse) == LEAT_OK && sse < s->sse) {
-        memmove(fit->gain + which, fit->gain + which + 1, (size_t)behind * sizeof *fit->gain);
-        memmove(fit->marked + which, fit->marked + which + 1, (size_t)behind * sizeof *fit->marked);
-        fit->gain[s->count - 1] = gain;
-        fit->marked[s->count - 1] = 1;
+        memmove(fit->gain + which, fit->gain + which + 1, (size_t)(last - which) * sizeof *fit->gain);
+        memmove(fit->marked + which, fit->marked + which + 1, (size_t)(last - which) * sizeof *fit->marked);
+        fit->gain[last] = gain;
+        fit->marked[last] = 1;
         s->sse = sse;
     } else {
-        memmove(fit->circles + which + 1, fit->circles + which, (size_t)behind * sizeof old);
-        fit->circles[which] = old;
-        fit->marked[which] = 1;
+        memcpy(fit->circles, c->before, bytes);
     }
     c->composed = -1;
     return LEAT_OK;

@@ -16,7 +16,7 @@
 
 #define MAX_CIRCLES 10000
 #define MAX_PIXELS ((int64_t)1 << 27)
-#define RELOCATE_SHARE 12 /* a sweep tries to move one circle in so many */
+#define RELOCATE_SHARE 4 /* a sweep tries to move one circle in so many */
 
 static const char *const mode_names[LEAT_CIRCLEFIT_MODES] = {"sequential", "batch", "joint", "polish"};
 static const char *const end_names[LEAT_CIRCLEFIT_ENDS] = {"running", "completed", "converged", "refill_limit", "target", "time", "evaluations", "cancelled"};
