@@ -15,10 +15,14 @@
 #include "circles_file.h"
 #include "circlefit_trace.h"
 #include "leat/circlefitter.h"
+#include "leat/compare.h"
+#include "leat/video.h"
 #include "machine.h"
 #include "options.h"
 #include "report.h"
 #include "term.h"
+
+#define FRAMES_A_SECOND 30
 
 typedef struct job {
     const cli_args *args;
@@ -30,6 +34,7 @@ typedef struct job {
     leat_circlefit_limits limits;
     circlefit_trace trace;
     int64_t         start_ns, shown_ns, saved_ns;
+    leat_sink      *sink;        /* of --frames */
     int64_t         frames;      /* written */
     double          framed_mse;  /* of the last frame */
     int64_t         framed_sweep;
@@ -123,6 +128,21 @@ static int open_fit(job *j) {
     return failed == LEAT_OK ? CLI_DONE : failed == LEAT_EINVAL ? cli_usage("%s", error.message) : cli_fail_error(failed, &error);
 }
 
+/* A name without a suffix is a folder, made if need be, of PNG files; others are what a sink makes of them. */
+static int open_frames(job *j) {
+    const char *name = cli_text(j->args, OPT_FRAMES), *base = name ? strrchr(name, '/') : NULL;
+    char spec[4200];
+    leat_error error = {0};
+    if (!name) return CLI_DONE;
+    snprintf(spec, sizeof spec, "%s", name);
+    if (!strchr(base && base[1] ? base + 1 : name, '.')) {
+        if (mkdir(name, 0777) != 0 && errno != EEXIST) return cli_fail("--frames: %s: %s", name, strerror(errno));
+        snprintf(spec, sizeof spec, "%s/%%06d.png", name);
+    }
+    int failed = leat_sink_open(spec, NULL, &j->sink, &error);
+    return failed == LEAT_OK ? CLI_DONE : cli_fail_error(failed, &error);
+}
+
 static int open_job(job *j) {
     const cli_args *args = j->args;
     int status = cli_select_isa(args);
@@ -135,12 +155,13 @@ static int open_job(job *j) {
     settle_limits(args, &j->limits);
     leat_circlefit_get(j->fit, &j->first);
     j->framed_mse = INFINITY;
-    if (cli_text(args, OPT_FRAMES) && mkdir(cli_text(args, OPT_FRAMES), 0777) != 0 && errno != EEXIST)
-        return cli_fail("--frames: %s: %s", cli_text(args, OPT_FRAMES), strerror(errno));
+    status = open_frames(j);
+    if (status != CLI_DONE) return status;
     return circlefit_trace_open(&j->trace, cli_text(args, OPT_TRACE), cli_text(args, OPT_RESUME) != NULL, j->first.steps);
 }
 
 static void close_job(job *j) {
+    leat_sink_close(j->sink, NULL);
     leat_circlefit_close(j->fit);
     leat_tpool_unref(j->pool);
     leat_image_free(&j->reference);
@@ -173,16 +194,17 @@ static void show_progress(job *j, const leat_circlefit_info *info) {
 
 /* A frame for each circle placed, each gain of a joint run, each sweep. */
 static int write_frame(job *j, const leat_circlefit_info *info) {
-    char path[4200];
+    leat_frame frame;
     leat_error error = {0};
-    const char *folder = cli_text(j->args, OPT_FRAMES);
     int polishing = info->sweep > 0 || strcmp(info->phase, "polish") == 0 || strcmp(info->phase, "relocate") == 0;
-    if (!folder || info->mse >= j->framed_mse || (polishing && info->sweep == j->framed_sweep)) return CLI_DONE;
+    if (!j->sink || info->mse >= j->framed_mse || (polishing && info->sweep == j->framed_sweep)) return CLI_DONE;
     j->framed_mse = info->mse;
     j->framed_sweep = polishing ? info->sweep : -1;
     if (leat_circlefit_render(j->fit, &j->result) != LEAT_OK) return cli_fail("out of memory");
-    snprintf(path, sizeof path, "%s/%06lld.png", folder, (long long)j->frames++);
-    int failed = leat_image_save_png(path, &j->result, &error);
+    leat_frame_from_image(&j->result, &frame);
+    frame.index = j->frames++;
+    frame.pts_ns = frame.index * (1000000000 / FRAMES_A_SECOND);
+    int failed = leat_sink_write(j->sink, &frame, &error);
     return failed == LEAT_OK ? CLI_DONE : cli_fail_error(failed, &error);
 }
 
@@ -221,6 +243,15 @@ static int save_picture(const char *path, const leat_image *image, leat_error *e
     return jpeg ? leat_image_save_jpeg(path, image, 92, error) : leat_image_save_png(path, image, error);
 }
 
+static int write_diff(job *j, leat_error *error) {
+    leat_image diff = {0};
+    int failed = leat_image_alloc(j->reference.width, j->reference.height, &diff);
+    if (failed == LEAT_OK) failed = leat_image_difference(&j->reference, &j->result, (leat_colormap)cli_int(j->args, OPT_COLORMAP), &diff);
+    if (failed == LEAT_OK) failed = save_picture(cli_text(j->args, OPT_DIFF), &diff, error);
+    leat_image_free(&diff);
+    return failed;
+}
+
 static int write_outputs(job *j) {
     typedef int (*writer)(const char *, const leat_circle *, int64_t, int, int, const uint8_t *, leat_error *);
     static const struct { cli_option_id id; writer write; } vectors[] = {
@@ -235,7 +266,20 @@ static int write_outputs(job *j) {
         const char *path = cli_text(j->args, vectors[i].id);
         if (path) failed = vectors[i].write(path, circles, count, j->reference.width, j->reference.height, white, &error);
     }
+    if (failed == LEAT_OK && cli_text(j->args, OPT_DIFF)) failed = write_diff(j, &error);
     return failed == LEAT_OK ? CLI_DONE : cli_fail_error(failed, &error);
+}
+
+/* The last frame is the result. */
+static int close_frames(job *j) {
+    leat_error error = {0};
+    leat_circlefit_info info;
+    if (!j->sink) return CLI_DONE;
+    leat_circlefit_get(j->fit, &info);
+    j->framed_sweep = -2;
+    int status = write_frame(j, &info), failed = leat_sink_close(j->sink, &error);
+    j->sink = NULL;
+    return status != CLI_DONE ? status : failed == LEAT_OK ? CLI_DONE : cli_fail_error(failed, &error);
 }
 
 static void print_summary(const job *j, int interrupted) {
@@ -254,6 +298,7 @@ int cli_circlefit(const cli_args *args) {
         if (status == CLI_DONE || status == CLI_INTERRUPTED) {
             int failed = save_checkpoint(&j, 1);
             if (failed == CLI_DONE) failed = write_outputs(&j);
+            if (failed == CLI_DONE) failed = close_frames(&j);
             print_summary(&j, status == CLI_INTERRUPTED);
             if (failed != CLI_DONE) status = failed;
         }

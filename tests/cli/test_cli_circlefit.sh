@@ -7,9 +7,9 @@ kills=${LEAT_KILLS:-4} # moments at which each kind of run is killed
 
 all_outputs_are_written() {
     run 0 circlefit "$REF" -k 12 --sweeps 3 -o "$scratch/a.png" --svg "$scratch/a.svg" --json "$scratch/a.json" --geometrize "$scratch/g.json" \
-        --frames "$scratch/frames" --trace "$scratch/a.jsonl" && out_lines 1 && out_has '12 circles' || return 1
+        --frames "$scratch/frames" --trace "$scratch/a.jsonl" --diff "$scratch/d.png" --colormap magma && out_lines 1 && out_has '12 circles' || return 1
     [ "$(grep -c '<circle ' "$scratch/a.svg")" -eq 12 ] && [ "$(grep -c '"opacity"' "$scratch/a.json")" -eq 12 ] && [ "$(grep -c '"type": 32' "$scratch/g.json")" -eq 12 ] &&
-        [ "$(head -c 4 "$scratch/a.png" | tail -c 3)" = PNG ] && [ "$(ls "$scratch/frames" | wc -l)" -ge 12 ] && [ "$(wc -l <"$scratch/a.jsonl")" -ge 12 ] &&
+        [ "$(head -c 4 "$scratch/a.png" | tail -c 3)" = PNG ] && [ -s "$scratch/d.png" ] && [ "$(ls "$scratch/frames" | wc -l)" -ge 12 ] && [ "$(wc -l <"$scratch/a.jsonl")" -ge 12 ] &&
         head -1 "$scratch/a.jsonl" | grep -q '"circles":1,.*"psnr_db":'
 }
 circles_are_read_back() {
