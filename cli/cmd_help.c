@@ -98,6 +98,9 @@ static const char *const reference_tail =
     "- `cpu`: `cpu_name`, `cpus`, `isa_supported`, `isa_selected`, `l1d_kib`, `l2_kib`, `l3_kib` and, when measured, `threads_nt`, `fma_gflops_1t`,\n"
     "  `fma_gflops_nt`, `int8_gops_1t`, `int8_gops_nt`, `read_gbps_1t`, `read_gbps_nt`, `copy_gbps_1t`, `copy_gbps_nt`\n"
     "  (1t = one thread, nt = `threads_nt` threads).\n"
+    "- `circlefit bench`: `writes` (pixels painted), `sum` (of the R, G and B bytes), `fnv1a` (over the RGBA bytes), `same` (as they must be),\n"
+    "  `us_per_render`, `us_per_eval` (one thread), `threads`, `isa`.\n"
+    "- `circlefit score`: `width`, `height`, `circles`, `writes`, `sse`, `mse`, `psnr_db` (null when infinite), `psnr_infinite`, `ssim`.\n"
     "- `version`: `version`, `library`.\n";
 
 void cli_print_markdown(FILE *to) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inspect_gguf.h"
 #include "options.h"
 #include "report.h"
 #include "session.h"
@@ -253,6 +254,7 @@ static int has_dumps(const cli_args *args) {
 int cli_inspect(const cli_args *args) {
     leat_model     *model = NULL;
     leat_model_info info;
+    if (cli_is_gguf(args->positional[0])) return cli_inspect_gguf(args, args->positional[0]);
     int status = cli_open_model(args, args->positional[0], LEAT_MODEL_ALLOW_UNSUPPORTED, &model);
     if (status) return status;
     leat_model_get_info(model, &info);

@@ -8,6 +8,7 @@
 #include "leat/compare.h"
 #include "leat/detect.h"
 #include "leat/draw.h"
+#include "leat/gguf.h"
 #include "leat/media.h"
 #include "leat/minimise.h"
 #include "leat/model.h"

@@ -19,7 +19,7 @@
  *     clip.y4m  photo.jpg  photo.png      told apart by content
  *     folder/   'shots/f*.jpg'            the JPEG and PNG files in it, in natural order (f2 before f10)
  *     -                                   standard input: Y4M, raw frames (options.raw_width), else through the plugin
- *     scene:NAME[,KEY=VALUE...]           a synthetic scene with ground truth
+ *     scene:[KEY=VALUE,...]               a synthetic scene with ground truth (docs/scene.md)
  *     out.mp4 .mkv   out.y4m   -          sinks: video through the plugin; Y4M into a file or to standard output
  *     f%04d.jpg .png   folder/   null:    sinks: one picture a frame (a folder gets %06d.jpg); nothing
  */

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """train_detector.py - draws scenes, trains the detector of coins and beads, writes models/coin_bead.onnx and .json.
 
-usage: train_detector.py [--out models] [--work build/recipe] [--pictures 16000] [--epochs 12] [--tune-pictures 2400] [--tune-epochs 3] [--threads 1]
+usage: train_detector.py [--out models] [--work build/recipe] [--pictures 16000] [--epochs 8] [--tune-pictures 2400] [--tune-epochs 3] [--threads 1]
 First at 256x256, then the rest of the way at 512x512.  A checkpoint is written twice a minute: started again, it goes on from there.  Training uses
 scenes with seeds below 1,000,000, evaluate_detector.py those above.  Needs build/libleat.so (make).
 """
@@ -189,7 +189,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("models"))
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("build/recipe"))
-    for name, value in (("pictures", 16000), ("epochs", 12), ("tune-pictures", 2400), ("tune-epochs", 3), ("threads", 1)):
+    for name, value in (("pictures", 16000), ("epochs", 8), ("tune-pictures", 2400), ("tune-epochs", 3), ("threads", 1)):
         parser.add_argument(f"--{name}", type=int, default=value)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)

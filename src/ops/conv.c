@@ -1,6 +1,6 @@
 /* conv.c - Conv, FusedConv (com.microsoft), Conv of domain "leat" (fused.h), ConvTranspose: 1 to 3 spatial axes, groups, both layouts.
  *
- * prepare picks a way by the shape: depthwise, Winograd (3x3 stride 1), a padded copy for few channels, else the matrix multiply over
+ * prepare picks a way by the shape: depthwise, a padded copy for few channels, Winograd (3x3 stride 1), else the matrix multiply over
  * indirect rows, which covers everything.  Constant weights are packed once per model, others in every run.
  */
 #include <stdio.h>
@@ -12,7 +12,8 @@
 #include "ops/pack_scaled.h"
 
 #define CONV_SCALE 4 /* input of leat.Conv */
-#define SMALL_CIN 8 /* up to here a kernel row of a padded copy is one run */
+#define SMALL_CIN 12 /* up to here a padded copy beats even Winograd */
+#define FEW_CIN 32   /* up to here one beats the table of addresses */
 
 static size_t align64(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 
@@ -52,18 +53,18 @@ static int is_depthwise(const leat_conv_shape *s) {
            s->kernel[1] <= LEAT_DWCONV_MAX_ROWS;
 }
 
-static int suits_few(const leat_conv_shape *s) {
-    return s->group == 1 && s->cin <= SMALL_CIN && s->kernel[2] > 1 && s->dilation[2] == 1 && leat__conv_is_flat(s) &&
+static int suits_few(const leat_conv_shape *s, int64_t most) {
+    return s->group == 1 && s->cin <= most && s->kernel[2] > 1 && s->dilation[2] == 1 && leat__conv_is_flat(s) &&
            leat__conv_padding_is_small(s);
 }
 
 static const conv_algo *choose(const leat_conv_shape *s) {
     if (is_depthwise(s)) return &leat__conv_depthwise;
     if (leat__conv_suits_thin(s)) return &leat__conv_thin;
-    if (suits_few(s)) return &leat__conv_few;
+    if (suits_few(s, SMALL_CIN)) return &leat__conv_few;
     int tile = leat__conv_wino_tile(s);
     if (tile) return tile == 4 ? &leat__conv_wino4 : &leat__conv_wino2;
-    return &leat__conv_gemm;
+    return suits_few(s, FEW_CIN) ? &leat__conv_few : &leat__conv_gemm;
 }
 
 static int stays_plain(const leat_tensor *t) {

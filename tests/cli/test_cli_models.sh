@@ -26,6 +26,12 @@ unsupported_is_3() {
     run 3 inspect "$scratch/odd.onnx" --check && out_has "NoSuchOperator .*'middle'" && run 3 run "$scratch/odd.onnx" --random 1 &&
         err_has NoSuchOperator && run 3 inspect "$scratch/odd.onnx" --json && out_has '"unsupported":\["' && run 0 inspect "$scratch/relu.onnx" --check
 }
+inspect_reads_gguf() {
+    head -c 300 fuzz/corpus/fuzz_gguf/small.gguf >"$scratch/cut.gguf"
+    run 0 inspect fuzz/corpus/fuzz_gguf/small.gguf && out_has 'general.architecture +"llama"' && out_has '^\| Q8_0 +\| +1 ' &&
+        run 0 inspect fuzz/corpus/fuzz_gguf/small.gguf --json && out_lines 1 && out_has '"a.names":\{"items":"string","count":3' &&
+        run 1 inspect "$scratch/cut.gguf" && err_has 'truncated'
+}
 inspect_tells_all() {
     run 0 inspect "$MODEL" "${SHAPE[@]}" && out_has 'image +float32\[batch,3,height,width\]' && out_has 'MACs a run' && out_has '^\| Conv' &&
         out_has 'largest activations' && run 0 inspect "$scratch/relu.onnx" --dot && out_has '^digraph'
@@ -80,7 +86,7 @@ classify_options_are_checked() {
         run 3 classify "$scratch/relu.onnx" models/demo/*.jpg && err_has 'not an image' && run 2 classify "$MODEL"
 }
 
-for test in unsupported_is_3 inspect_tells_all values_go_in_and_out protobuf_goes_in wrong_content_is_refused random_is_reproducible \
+for test in unsupported_is_3 inspect_reads_gguf inspect_tells_all values_go_in_and_out protobuf_goes_in wrong_content_is_refused random_is_reproducible \
     names_of_any_bytes_are_told values_are_dumped bundled_pictures_are_told batches_give_the_same_answers broken_picture_does_not_stop_the_rest classify_options_are_checked; do
     check "$test" "$test"
 done
