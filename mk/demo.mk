@@ -1,11 +1,16 @@
-# The first thing a stranger runs: no download, the bundled classifier on the bundled pictures, then where the time goes.
+# The first thing a stranger runs: no download, the bundled classifier on the bundled pictures, the bundled detector on a synthetic video.
 DEMO_MODEL := models/abacus_cells.onnx
+DEMO_SCENE := scene:seed=3,objects=16,frames=240
 
-demo:            ## install what is missing, build, classify the bundled pictures, print the timing table
+demo:            ## install what is missing, build, classify pictures, find objects in a video, print the timing tables
 	@tools/setup
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@echo; echo "== which half of the abacus cell holds a bead? (the file names say the truth)"
 	@$(BUILD)/leat classify $(DEMO_MODEL) $(sort $(wildcard models/demo/*.jpg models/demo/*.png)) --top 1
 	@echo; echo "== where the time goes"
 	@$(BUILD)/leat bench $(DEMO_MODEL) --shape image=1x3x64x64 --duration 1 --per-op
+	@echo; echo "== coins and beads, found and followed in a synthetic video"
+	@$(BUILD)/leat detect $(DEMO_SCENE) --track byte --overlay --out $(BUILD)/demo.jsonl \
+	    --out $$([ -e $(BUILD)/leat_ffmpeg.so ] && echo $(BUILD)/demo.mp4 || echo $(BUILD)/demo/)
+	@ls -d $(BUILD)/demo.mp4 $(BUILD)/demo $(BUILD)/demo.jsonl 2>/dev/null | sed 's/^/written: /'
 .PHONY: demo
