@@ -8,6 +8,7 @@
 #include "pipeline_report.h"
 #include "session.h"
 #include "sidecar.h"
+#include "source_options.h"
 #include "term.h"
 
 #define BUNDLED "coin_bead.onnx"
@@ -82,36 +83,6 @@ static int parse_classes(cli_detect_job *j, leat_detector_options *o) {
     }
     o->classes = j->classes;
     return CLI_DONE;
-}
-
-/* ---- source --------------------------------------------------------------------------------------------------------------- */
-
-static int parse_raw(const cli_args *args, leat_source_options *o) {
-    const char *text = cli_text(args, OPT_RAW), *colon = text ? strchr(text, ':') : NULL;
-    char size[32];
-    int  v[2] = {0};
-    if (!text) return CLI_DONE;
-    if (!colon || leat_pixel_format_parse(colon + 1, &o->raw_format) != LEAT_OK) return cli_usage("--raw: '%s' is not WxH:FORMAT, such as 1920x1080:uyvy", text);
-    snprintf(size, sizeof size, "%.*s", (int)(colon - text), text);
-    int status = parse_numbers("raw", size, 'x', v, 2, "WxH:FORMAT");
-    o->raw_width = v[0], o->raw_height = v[1];
-    return status;
-}
-
-static int open_source(cli_detect_job *j) {
-    const cli_args *args = j->args;
-    leat_source_options o;
-    leat_error error = {0};
-    leat_source_options_default(&o);
-    o.live_fps = cli_is_set(args, OPT_LIVE) ? cli_number(args, OPT_LIVE) : 0;
-    o.loop = cli_int(args, OPT_LOOP);
-    o.stride = cli_int(args, OPT_EVERY);
-    o.max_frames = (int64_t)cli_number(args, OPT_FRAMES);
-    int status = parse_raw(args, &o);
-    if (status) return status;
-    int failed = args->n_positional == 1 ? leat_source_open(args->positional[0], &o, &j->source, &error)
-                                         : leat_source_open_list((const char *const *)args->positional, args->n_positional, &o, &j->source, &error);
-    return failed == LEAT_OK ? CLI_DONE : cli_fail_error(failed, &error);
 }
 
 /* ---- detector ------------------------------------------------------------------------------------------------------------- */
@@ -210,7 +181,7 @@ static int open_stream(cli_detect_job *j, const char *path, void (*result)(void 
     int status = set_detector(j, path, &o.detector);
     if (status == CLI_DONE) status = set_pipeline(j->args, &o);
     if (status == CLI_DONE) status = set_outputs(j, &o);
-    if (status == CLI_DONE) status = open_source(j);
+    if (status == CLI_DONE) status = cli_open_source(j->args, &j->source);
     if (status == CLI_DONE) status = cli_open_model(j->args, path, 0, &j->model);
     if (status) return status;
     set_tracker(j->args, &o);

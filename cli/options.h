@@ -23,7 +23,7 @@ typedef enum cli_option_id {
     OPT_RESIDUAL_SEED, OPT_RESUME, OPT_SEED, OPT_SOLVE_COLOR, OPT_STAGNATION, OPT_SVG, OPT_SWEEPS, OPT_TARGET_PSNR, OPT_THRESHOLD, OPT_TIME_LIMIT, OPT_TRACE,
     OPT_BUDGET, OPT_CLASSES, OPT_CROP, OPT_DECODER, OPT_DRAW, OPT_EVERY, OPT_FONT, OPT_FPS_LIMIT, OPT_IN_FLIGHT, OPT_IOU,
     OPT_LETTERBOX, OPT_LIVE, OPT_LOGITS, OPT_LOOP, OPT_MIN_FPS, OPT_MODEL, OPT_MOST, OPT_NMS, OPT_OUTPUTS, OPT_OVERLAY,
-    OPT_QUALITY, OPT_RAW, OPT_REPLICAS, OPT_RESIZE, OPT_STATS, OPT_STRETCH, OPT_TRACKER_DETECT,
+    OPT_CODEC, OPT_QUALITY, OPT_RATE, OPT_RAW, OPT_REPLICAS, OPT_RESIZE, OPT_STATS, OPT_STRETCH, OPT_TRACKER_DETECT,
     OPT_COUNT
 } cli_option_id;
 
@@ -42,7 +42,8 @@ enum {
     IN_CIRCLEFIT = 1 << 10,
     IN_FIT_BENCH = 1 << 11,
     IN_FIT_SCORE = 1 << 12,
-    IN_ALL = (1 << 13) - 1
+    IN_VIDEO = 1 << 13,
+    IN_ALL = (1 << 14) - 1
 };
 
 typedef struct cli_option {
@@ -111,5 +112,6 @@ int cli_help(const cli_args *args);
 int cli_circlefit(const cli_args *args);
 int cli_circlefit_bench(const cli_args *args);
 int cli_circlefit_score(const cli_args *args);
+int cli_video(const cli_args *args);
 
 #endif

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "leat/video.h"
+
 #define SHOW_AFTER_NS 2000000000
 #define TERMINAL_EVERY_NS 100000000
 #define LINE_EVERY_NS 5000000000
@@ -19,6 +21,7 @@ static int                    is_quiet;
 static volatile sig_atomic_t  interrupted;
 static leat_context *volatile contexts[MAX_CONTEXTS];
 static volatile sig_atomic_t  n_contexts;
+static leat_source *volatile  source;
 
 void cli_set_quiet(int quiet) { is_quiet = quiet; }
 
@@ -80,6 +83,7 @@ static void on_signal(int number) {
     if (interrupted) _exit(CLI_INTERRUPTED);
     interrupted = 1;
     for (int i = 0; i < n_contexts; i++) leat_context_cancel(contexts[i]); /* an atomic store */
+    if (source) leat_source_cancel(source);
 }
 
 void cli_catch_signals(void) {
@@ -90,6 +94,8 @@ void cli_catch_signals(void) {
 }
 
 int cli_interrupted(void) { return interrupted; }
+
+void cli_register_source(leat_source *input) { source = input; }
 
 void cli_register_context(leat_context *context) {
     if (!context) {

@@ -7,6 +7,8 @@
 #include "leat/model.h"
 #include "leat/status.h"
 
+struct leat_source;
+
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_UNSUPPORTED = 3, CLI_NOT_MET = 4, CLI_INTERRUPTED = 130 };
 
 /* Silences notes and progress. */
@@ -25,6 +27,7 @@ int64_t cli_now_ns(void);
 void cli_catch_signals(void);
 int cli_interrupted(void);
 void cli_register_context(leat_context *context); /* NULL forgets all */
+void cli_register_source(struct leat_source *source); /* is cancelled too; NULL forgets it */
 
 /* Progress of long work, shown after 2 s: a line that is rewritten on a terminal, else one every 5 s; none when quiet. */
 typedef struct cli_progress {

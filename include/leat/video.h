@@ -143,7 +143,7 @@ typedef struct leat_source_info {
 /* Fills *info, as of the last call of next().  Any thread; takes a lock that next() holds for a copy. */
 void leat_source_describe(const leat_source *source, leat_source_info *info);
 
-/* Reads the next frame into `buffer` [bytes; 64-byte aligned for speed] and fills *frame, which borrows the buffer.
+/* Reads the next frame into `buffer` [bytes; 64-byte aligned for speed; NULL with 0] and fills *frame, which borrows the buffer.
  * LEAT_EEND after the last one.  LEAT_ELIMIT when the frame needs more than `bytes`: nothing is lost, call again with
  * leat_source_info.frame_bytes.  LEAT_EFORMAT, LEAT_EIO: the input is broken from here on; what came before was whole.
  * LEAT_ECANCELLED.  Not RT-safe: reads, decodes, waits; allocates only when the size of frames grows. */

@@ -84,12 +84,19 @@ int leat__out_open(const char *path, leat_out_file **file, leat_error *error) {
     return status;
 }
 
+static int is_full(int code) { return code == ENOSPC || code == EDQUOT || code == EFBIG; }
+
 /* Sees to it that the reserve lies behind `end`. */
 static void extend_reserve(leat_out_file *f, int64_t end) {
     if (!f->can_reserve || f->full || f->reserve == 0 || end + f->reserve <= f->reserved_to) return;
     int64_t to = end + f->reserve + RESERVE_STEP;
-    if (fallocate(f->fd, FALLOC_FL_KEEP_SIZE, end, to - end) == 0) f->reserved_to = to;
-    else if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) f->full = 1;
+    int failed = fallocate(f->fd, FALLOC_FL_KEEP_SIZE, end, to - end) != 0;
+    if (failed && is_full(errno)) { /* near the end of the disk: no more than is needed */
+        to = end + f->reserve;
+        failed = fallocate(f->fd, FALLOC_FL_KEEP_SIZE, end, to - end) != 0;
+    }
+    if (!failed) f->reserved_to = to;
+    else if (is_full(errno)) f->full = 1;
     else f->can_reserve = 0;
 }
 
@@ -128,7 +135,7 @@ int leat__out_write(leat_out_file *f, const void *data, size_t bytes, leat_error
         ssize_t n = quiet_write(f->fd, at, bytes < (size_t)1 << 30 ? bytes : (size_t)1 << 30);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) {
-            if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) f->full = 1;
+            if (is_full(errno)) f->full = 1;
             return fail_errno(f, errno, error);
         }
         at += n;

@@ -337,7 +337,7 @@ static int end_or_damage(const leat_source *base, leat_error *error) {
 
 int leat_source_next(leat_source *source, void *buffer, size_t bytes, leat_frame *frame, leat_error *error) {
     leat_error local = {0};
-    if (!source || !frame || !buffer) return leat__fail(error, LEAT_EINVAL, "leat_source_next() without a source, a frame or a buffer");
+    if (!source || !frame || (!buffer && bytes)) return leat__fail(error, LEAT_EINVAL, "leat_source_next() without a source, a frame or a buffer");
     if (atomic_load(&source->cancelled)) return leat__fail(error, LEAT_ECANCELLED, "cancelled");
     if (source->failure.status == LEAT_OK) {
         int status = give_next(source, buffer, bytes, frame, &local);
