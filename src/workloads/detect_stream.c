@@ -77,19 +77,22 @@ static void open_font(leat_detect_stream *s) {
 
 /* ---- pool ----------------------------------------------------------------------------------------------------------------- */
 
-static int make_slot(void *user, leat_item *item) {
-    const leat_detector_info *info = user;
-    leat__slot *slot = item->data;
-    slot->input = leat__calloc(info->input_bytes, 1, LEAT_MEMORY_IO);
-    slot->found = leat__calloc((size_t)info->max_detections, sizeof *slot->found, LEAT_MEMORY_IO);
-    return slot->input && slot->found ? LEAT_OK : LEAT_ENOMEM;
-}
-
 static void destroy_slot(void *user, leat_item *item) {
     leat__slot *slot = item->data;
     leat__free(slot->pixels);
     leat__free(slot->input);
     leat__free(slot->found);
+}
+
+/* An item that could not be made is not destroyed by the pool. */
+static int make_slot(void *user, leat_item *item) {
+    const leat_detector_info *info = user;
+    leat__slot *slot = item->data;
+    slot->input = leat__calloc(info->input_bytes, 1, LEAT_MEMORY_IO);
+    slot->found = leat__calloc((size_t)info->max_detections, sizeof *slot->found, LEAT_MEMORY_IO);
+    if (slot->input && slot->found) return LEAT_OK;
+    destroy_slot(user, item);
+    return LEAT_ENOMEM;
 }
 
 static int make_pool(leat_detect_stream *s, leat_error *error) {

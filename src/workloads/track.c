@@ -183,6 +183,7 @@ static void predict(leat_tracker *t, float elapsed) {
         k->seen_last = k->age == 0;
         k->age += elapsed;
         k->seen = 0;
+        if (k->age > elapsed) leat__motion_hold_shape(&k->motion); /* what grew or shrank because it was being covered must not go on so */
         leat__motion_predict(&k->motion, elapsed);
         leat__motion_box(&k->motion, k->expected);
     }

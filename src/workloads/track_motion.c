@@ -41,6 +41,8 @@ void leat__motion_predict(leat__motion *m, float elapsed) {
     if (m->axis[2].p < 1e-3f) m->axis[2].p = 1e-3f;
 }
 
+void leat__motion_hold_shape(leat__motion *m) { m->axis[2].v = m->axis[3].v = 0; }
+
 void leat__motion_correct(leat__motion *m, const float box[4]) {
     float z[4], noise = POSITION * height_of(m);
     measure(box, z);

@@ -20,6 +20,8 @@ typedef struct leat__motion {
 void leat__motion_start(leat__motion *motion, const float box[4]);
 /* Moves on by `elapsed` frames. */
 void leat__motion_predict(leat__motion *motion, float elapsed);
+/* Stops the change of aspect and height, as ByteTrack does for lost objects. */
+void leat__motion_hold_shape(leat__motion *motion);
 /* Takes a measured box in. */
 void leat__motion_correct(leat__motion *motion, const float box[4]);
 void leat__motion_box(const leat__motion *motion, float box[4]);

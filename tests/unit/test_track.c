@@ -10,10 +10,11 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "leat/track.h"
+#include "leat/video.h"
 #include "mot_eval.h"
 #include "workloads/track_assign.h"
 
-enum { MOST = 1200, FRAMES = 600, MOST_BOXES = FRAMES * 40 };
+enum { MOST = 1200, FRAMES = 600, SCENE_FRAMES = 240, MOST_BOXES = FRAMES * 40 };
 
 static leat_detection given[MOST], tracked[MOST];
 
@@ -165,6 +166,51 @@ static void scenes_are_followed(void **state) {
         }
     }
     print_message("mean MOTA %.4f, IDF1 %.4f\n", mota, idf1);
+}
+
+/* The same on the library's scenes: their truth, where at least a quarter of an object is seen. */
+static void truth_of_scene(scene *s, int seed) {
+    leat_source *source;
+    leat_source_info info;
+    leat_error error = {0};
+    char spec[96];
+    s->n_truth = 0;
+    snprintf(spec, sizeof spec, "scene:seed=%d,size=640x360,objects=14,noise=0,blur=0,frames=%d", seed, SCENE_FRAMES);
+    if (leat_source_open(spec, NULL, &source, &error)) fail_msg("%s", error.message);
+    leat_source_describe(source, &info);
+    void *buffer = leat__alloc(info.frame_bytes, LEAT_MEMORY_IO);
+    for (int f = 0; f < SCENE_FRAMES; f++) {
+        leat_truth objects[64];
+        leat_frame frame;
+        int count = 0;
+        assert_int_equal(leat_source_next(source, buffer, info.frame_bytes, &frame, &error), LEAT_OK);
+        assert_int_equal(leat_source_truth(source, f, objects, 64, &count), LEAT_OK);
+        assert_true(count <= 64);
+        for (int i = 0; i < count; i++) {
+            const float *b = objects[i].box;
+            if (objects[i].visible < 0.25f || b[2] - b[0] < 4 || b[3] - b[1] < 4) continue;
+            assert_true(s->n_truth < MOST_BOXES);
+            s->truth[s->n_truth++] = (eval_box){f, objects[i].track, {b[0], b[1], b[2], b[3]}};
+        }
+    }
+    leat_source_close(source);
+    leat__free(buffer);
+}
+
+static void synthetic_scenes_are_followed(void **state) {
+    static scene s;
+    leat_tracker_options o;
+    for (int seed = 1; seed <= 3; seed++) {
+        leat_tracker_options_default(&o);
+        truth_of_scene(&s, seed);
+        observe(&s, (uint64_t)seed);
+        eval_result r = follow(&s, &o);
+        print_message("byte, scene:seed=%d: MOTA %.4f, IDF1 %.4f; of %d boxes %d missed, %d false, %d switches\n", seed, r.mota, r.idf1, r.truths, r.misses,
+                      r.false_boxes, r.switches);
+        assert_true(r.truths > 1500);
+        assert_true(r.mota >= 0.92);
+        assert_true(r.idf1 >= 0.9);
+    }
 }
 
 /* The evaluator itself: the truth is perfect, a switch and a miss count. */
@@ -360,7 +406,7 @@ static void mot_text(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(assignment_is_optimal), cmocka_unit_test(evaluator_counts), cmocka_unit_test(scenes_are_followed),
+        cmocka_unit_test(assignment_is_optimal), cmocka_unit_test(evaluator_counts), cmocka_unit_test(scenes_are_followed), cmocka_unit_test(synthetic_scenes_are_followed),
         cmocka_unit_test(identity_survives_a_gap), cmocka_unit_test(low_scores_only_continue), cmocka_unit_test(new_tracks_wait_for_hits),
         cmocka_unit_test(classes_do_not_mix), cmocka_unit_test(smoothing_follows_the_track), cmocka_unit_test(passes_through_without_tracking),
         cmocka_unit_test(hostile_input), cmocka_unit_test(mot_text),
