@@ -16,6 +16,7 @@
 #include "leat/status.h"
 #include "leat/tensor.h"
 #include "leat/tensor_io.h"
+#include "leat/tokenizer.h"
 #include "leat/track.h"
 #include "leat/video.h"
 #include "leat/workload.h"
