@@ -24,6 +24,7 @@ typedef enum cli_option_id {
     OPT_BUDGET, OPT_CLASSES, OPT_CROP, OPT_DECODER, OPT_DRAW, OPT_EVERY, OPT_FONT, OPT_FPS_LIMIT, OPT_IN_FLIGHT, OPT_IOU,
     OPT_LETTERBOX, OPT_LIVE, OPT_LOGITS, OPT_LOOP, OPT_MIN_FPS, OPT_MODEL, OPT_MOST, OPT_NMS, OPT_OUTPUTS, OPT_OVERLAY,
     OPT_CODEC, OPT_QUALITY, OPT_RATE, OPT_RAW, OPT_REPLICAS, OPT_RESIZE, OPT_STATS, OPT_STRETCH, OPT_TRACKER_DETECT,
+    OPT_DECODE, OPT_FILE, OPT_NO_BOS, OPT_SPECIAL,
     OPT_COUNT
 } cli_option_id;
 
@@ -43,7 +44,8 @@ enum {
     IN_FIT_BENCH = 1 << 11,
     IN_FIT_SCORE = 1 << 12,
     IN_VIDEO = 1 << 13,
-    IN_ALL = (1 << 14) - 1
+    IN_TOKENIZE = 1 << 14,
+    IN_ALL = (1 << 15) - 1
 };
 
 typedef struct cli_option {
@@ -113,5 +115,6 @@ int cli_circlefit(const cli_args *args);
 int cli_circlefit_bench(const cli_args *args);
 int cli_circlefit_score(const cli_args *args);
 int cli_video(const cli_args *args);
+int cli_tokenize(const cli_args *args);
 
 #endif

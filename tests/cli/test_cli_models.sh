@@ -32,6 +32,14 @@ inspect_reads_gguf() {
         run 0 inspect fuzz/corpus/fuzz_gguf/small.gguf --json && out_lines 1 && out_has '"a.names":\{"items":"string","count":3' &&
         run 1 inspect "$scratch/cut.gguf" && err_has 'truncated'
 }
+text_goes_to_ids_and_back() {
+    local vocabulary=fuzz/corpus/fuzz_tokenizer/spm.bin
+    run 0 tokenize -m $vocabulary 'ab c' && out_has '^1 9 4 11$' && run 0 tokenize -m $vocabulary 'ab c' --no-bos --json && out_has '^\{"tokens":\[9,4,11\]\}$' &&
+        run 0 tokenize -m $vocabulary --decode '1 9 4 11' && out_has '^ab c$' && run 0 tokenize -m $vocabulary 'a</s>' && out_has '^1 8 0 0 0 0$' &&
+        run 0 tokenize -m $vocabulary --special 'a</s>' && out_has '^1 8 2$' && run 2 tokenize -m $vocabulary --decode 14 && err_has "'14' is not a token" &&
+        run 2 tokenize text && run 1 tokenize -m "$MODEL" text && err_has 'not a GGUF file' && printf 'ab c' >"$scratch/text" &&
+        run 0 tokenize -m $vocabulary --file "$scratch/text" && out_has '^1 9 4 11$'
+}
 inspect_tells_all() {
     run 0 inspect "$MODEL" "${SHAPE[@]}" && out_has 'image +float32\[batch,3,height,width\]' && out_has 'MACs a run' && out_has '^\| Conv' &&
         out_has 'largest activations' && run 0 inspect "$scratch/relu.onnx" --dot && out_has '^digraph'
@@ -86,7 +94,7 @@ classify_options_are_checked() {
         run 3 classify "$scratch/relu.onnx" models/demo/*.jpg && err_has 'not an image' && run 2 classify "$MODEL"
 }
 
-for test in unsupported_is_3 inspect_reads_gguf inspect_tells_all values_go_in_and_out protobuf_goes_in wrong_content_is_refused random_is_reproducible \
+for test in unsupported_is_3 inspect_reads_gguf text_goes_to_ids_and_back inspect_tells_all values_go_in_and_out protobuf_goes_in wrong_content_is_refused random_is_reproducible \
     names_of_any_bytes_are_told values_are_dumped bundled_pictures_are_told batches_give_the_same_answers broken_picture_does_not_stop_the_rest classify_options_are_checked; do
     check "$test" "$test"
 done

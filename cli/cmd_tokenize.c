@@ -1,0 +1,148 @@
+/* cmd_tokenize.c - `leat tokenize`: text to token ids and back, by the vocabulary of a GGUF file. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "leat/tokenizer.h"
+#include "options.h"
+#include "report.h"
+#include "term.h"
+
+#define MOST_BYTES ((size_t)128 << 20)
+
+/* Reads the argument, --file, or standard input.  NULL after a message. */
+static char *read_input(const cli_args *args, size_t *bytes) {
+    const char *path = cli_text(args, OPT_FILE);
+    if (args->n_positional && path) {
+        cli_usage("give a text or --file, not both");
+        return NULL;
+    }
+    if (args->n_positional) {
+        *bytes = strlen(args->positional[0]);
+        return strdup(args->positional[0]);
+    }
+    FILE *file = path ? fopen(path, "rb") : stdin;
+    size_t capacity = 1 << 16;
+    char *text = malloc(capacity), *larger;
+    *bytes = 0;
+    if (!file) cli_fail("%s cannot be opened", path);
+    while (file && text && (*bytes += fread(text + *bytes, 1, capacity - *bytes, file)) == capacity && capacity < MOST_BYTES) {
+        larger = realloc(text, capacity *= 2);
+        if (!larger) free(text);
+        text = larger;
+    }
+    if (file && path) fclose(file);
+    if (file && !text) cli_fail("out of memory");
+    if (file && text && *bytes == capacity) cli_fail("the text has more than %zu bytes", MOST_BYTES);
+    if (file && text && *bytes < capacity) return text;
+    free(text);
+    return NULL;
+}
+
+/* ---- encoding --------------------------------------------------------------------------------------------------------------- */
+
+static json_t *json_ids(const int32_t *tokens, int64_t count) {
+    json_t *list = json_array();
+    for (int64_t i = 0; i < count; i++) json_array_append_new(list, json_integer(tokens[i]));
+    return list;
+}
+
+static void print_ids(const cli_args *args, const int32_t *tokens, int64_t count) {
+    if (cli_int(args, OPT_JSON)) {
+        cli_print_json(json_pack("{s:o}", "tokens", json_ids(tokens, count)));
+        return;
+    }
+    for (int64_t i = 0; i < count; i++) printf(i ? " %d" : "%d", tokens[i]);
+    putchar('\n');
+}
+
+static int encode(const cli_args *args, const leat_tokenizer *tokenizer, const char *text, size_t bytes) {
+    uint32_t flags = (cli_int(args, OPT_NO_BOS) ? 0 : LEAT_TOKENIZE_SPECIALS) | (cli_int(args, OPT_SPECIAL) ? LEAT_TOKENIZE_PARSE : 0);
+    int64_t count = 0, capacity = (int64_t)bytes + 16; /* a token has a byte at least, but for the added ones */
+    int32_t *tokens = malloc((size_t)capacity * sizeof *tokens);
+    if (!tokens) return cli_fail("out of memory");
+    int failed = leat_tokenizer_encode(tokenizer, text, bytes, flags, tokens, capacity, &count);
+    if (failed == LEAT_ELIMIT && count > capacity) {
+        int32_t *more = realloc(tokens, (size_t)count * sizeof *tokens);
+        if (more) failed = leat_tokenizer_encode(tokenizer, text, bytes, flags, tokens = more, count, &count);
+    }
+    if (failed == LEAT_OK) print_ids(args, tokens, count);
+    free(tokens);
+    return failed == LEAT_OK ? CLI_DONE : cli_fail("the text cannot be tokenised: %s", leat_status_text(failed));
+}
+
+/* ---- decoding --------------------------------------------------------------------------------------------------------------- */
+
+/* Numbers between anything that is not one, so that the JSON of the other direction is read too.  -1 after a message. */
+static int64_t parse_ids(const char *text, int32_t *tokens, int32_t vocabulary) {
+    int64_t count = 0;
+    for (char *end; *text; text = end) {
+        while (*text && (*text < '0' || *text > '9') && *text != '-') text++;
+        if (!*text) break;
+        long id = strtol(text, &end, 10);
+        if (end == text || id < 0 || id >= vocabulary) {
+            cli_usage("'%.20s' is not a token of this vocabulary of %d", text, vocabulary);
+            return -1;
+        }
+        tokens[count++] = (int32_t)id;
+    }
+    return count;
+}
+
+static int print_decoded(const cli_args *args, const leat_tokenizer *tokenizer, const int32_t *tokens, int64_t count) {
+    uint32_t flags = cli_int(args, OPT_SPECIAL) ? LEAT_DETOKENIZE_SPECIALS : 0;
+    size_t bytes = 0;
+    leat_tokenizer_decode(tokenizer, tokens, count, flags, NULL, 0, &bytes);
+    char *text = malloc(bytes + 1);
+    if (!text) return cli_fail("out of memory");
+    leat_tokenizer_decode(tokenizer, tokens, count, flags, text, bytes, &bytes);
+    text[bytes] = 0;
+    if (cli_int(args, OPT_JSON)) {
+        cli_print_json(json_pack("{s:o, s:o}", "tokens", json_ids(tokens, count), "text", cli_json_text(text)));
+    } else {
+        fwrite(text, 1, bytes, stdout);
+        putchar('\n');
+    }
+    free(text);
+    return CLI_DONE;
+}
+
+static int decode(const cli_args *args, const leat_tokenizer *tokenizer, char *text, size_t bytes) {
+    leat_tokenizer_info info;
+    int32_t *tokens = malloc((bytes + 1) * sizeof *tokens);
+    char *ended = realloc(text, bytes + 1);
+    int status = CLI_FAILED;
+    leat_tokenizer_get_info(tokenizer, &info);
+    if (ended && tokens) {
+        ended[bytes] = 0;
+        int64_t count = parse_ids(ended, tokens, info.tokens);
+        status = count < 0 ? CLI_USAGE : print_decoded(args, tokenizer, tokens, count);
+    } else {
+        cli_fail("out of memory");
+    }
+    free(ended ? ended : text);
+    free(tokens);
+    return status;
+}
+
+int cli_tokenize(const cli_args *args) {
+    leat_gguf *file = NULL;
+    leat_tokenizer *tokenizer = NULL;
+    leat_error error = {0};
+    size_t bytes;
+    if (!cli_text(args, OPT_MODEL)) return cli_usage("-m MODEL.gguf is needed");
+    int failed = leat_gguf_open(cli_text(args, OPT_MODEL), &file, &error);
+    if (failed == LEAT_OK) failed = leat_tokenizer_open(file, &tokenizer, &error);
+    int status = failed == LEAT_OK ? CLI_DONE : cli_fail_error(failed, &error);
+    char *text = failed == LEAT_OK ? read_input(args, &bytes) : NULL;
+    if (failed == LEAT_OK && !text) status = args->n_positional ? CLI_USAGE : CLI_FAILED;
+    if (text && cli_int(args, OPT_DECODE)) {
+        status = decode(args, tokenizer, text, bytes);
+    } else if (text) {
+        status = encode(args, tokenizer, text, bytes);
+        free(text);
+    }
+    leat_tokenizer_close(tokenizer);
+    leat_gguf_close(file);
+    return status;
+}
