@@ -23,6 +23,7 @@
 #define ALIAS_CHANNELS 256 /* 1 KiB from pixel to pixel */
 #define STAGED_BYTES 2e6   /* a middle up to here lives in L2 and L3 well enough */
 #define HALO_LIMIT 0.06   /* of the expansion's work */
+#define TASKS_PER_THREAD 2 /* of a tiled block: each costs a halo */
 
 static size_t align64(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -266,10 +267,11 @@ static void choose_tile(ir_plan *p) {
 static void choose_way(ir_plan *p) {
     const leat_conv_shape *s = &p->dw;
     choose_tile(p);
-    int64_t tasks = s->n * p->strips, wanted = p->threads == 1 ? 1 : 4 * (int64_t)p->threads, most = ceil_div(s->out[1], p->block);
+    int64_t tasks = s->n * p->strips, wanted = p->threads == 1 ? 1 : TASKS_PER_THREAD * (int64_t)p->threads, most = ceil_div(s->out[1], p->block);
     double shared = p->w1 ? (double)max64(0, kernel_extent(s, 1) - s->stride[1]) / (double)max64(1, s->in[1]) : 0; /* of all rows, a cut */
     int64_t affordable = shared > 0 ? 1 + (int64_t)(HALO_LIMIT / shared) : most;
     p->segments = max64(1, min64(min64(ceil_div(wanted, tasks), affordable), most));
+    while (p->segments > 1 && tasks * p->segments % p->threads) p->segments--;
     double middle = (double)(s->out[1] * s->out[2] * p->blocks * p->eb) * sizeof(float);
     p->staged = p->w1 && (tasks * p->segments < p->threads || middle <= STAGED_BYTES);
     if (!p->staged) return;
