@@ -143,18 +143,27 @@ static void prefetch_part(const float *panel, int64_t floats, int64_t i, int64_t
 }
 
 /* The tile of a panel but for its rows.  The first pass over the depth starts from bias and residual, which may be C itself, the others
- * from C; the last one clips. */
-static leat_gemm_tile panel_tile(const block *b, int64_t column, int width) {
+ * from C; the last one clips.  Field by field: a copy would wait for the stores to arrive. */
+static void describe_panel(const block *b, int64_t column, int width, leat_gemm_tile *t) {
     const leat_gemm *g = b->g;
     const leat_epilogue *e = &g->epilogue;
-    leat_gemm_tile t = {.lda = g->lda, .tap_step = g->tap_step, .row_stride = b->stride, .k0 = b->k0, .taps = b->taps, .k = b->k,
-                        .ldc = g->ldc, .n = (int)min64(width, g->n - column), .ldadd = b->first ? e->ldr : g->ldc, .ldafter = e->ldr};
-    t.b = g->b + column * g->taps * g->k + (b->tap * g->k + b->k0) * width;
-    t.bias = b->first && e->bias ? e->bias + column : NULL;
-    t.clips = b->last ? clips(g) : 0;
-    t.lo = e->act == LEAT_ACT_RELU ? 0.0f : e->params.lo;
-    t.hi = e->act == LEAT_ACT_RELU ? INFINITY : e->params.hi;
-    return t;
+    t->a = NULL;
+    t->lda = g->lda;
+    t->tap_step = g->tap_step;
+    t->rows = NULL;
+    t->row_stride = b->stride;
+    t->k0 = b->k0;
+    t->taps = b->taps;
+    t->k = b->k;
+    t->b = g->b + column * g->taps * g->k + (b->tap * g->k + b->k0) * width;
+    t->ldc = g->ldc;
+    t->n = (int)min64(width, g->n - column);
+    t->clips = b->last ? clips(g) : 0;
+    t->lo = e->act == LEAT_ACT_RELU ? 0.0f : e->params.lo;
+    t->hi = e->act == LEAT_ACT_RELU ? INFINITY : e->params.hi;
+    t->bias = b->first && e->bias ? e->bias + column : NULL;
+    t->ldadd = b->first ? e->ldr : g->ldc;
+    t->ldafter = e->ldr;
 }
 
 /* `tiles` tiles of mr rows from row `row` of the block. */
@@ -175,8 +184,10 @@ static void run_tiles(const block *b, leat_gemm_tile *t, int64_t column, int nv,
 static void run_panel(const block *b, int64_t column, int nv) {
     const leat_gemm *g = b->g;
     int width = nv * leat__gemm_f32.vec;
-    int64_t tiles = ceil_div(b->count, leat__gemm_f32.mr[nv]), mr = b->count / tiles, taller = b->count % tiles;
-    leat_gemm_tile t = panel_tile(b, column, width);
+    uint32_t count = (uint32_t)b->count, tallest = (uint32_t)leat__gemm_f32.mr[nv]; /* of a block: few */
+    uint32_t tiles = (count + tallest - 1) / tallest, mr = count / tiles, taller = count % tiles;
+    leat_gemm_tile t;
+    describe_panel(b, column, width, &t);
     const float *next_panel = t.b + width * g->taps * g->k;
     int ahead = g->n * g->k * g->taps > LARGE_B && column + 2 * width <= g->n && tiles >= LEAST_TILES;
     if (!ahead) {
@@ -184,8 +195,8 @@ static void run_panel(const block *b, int64_t column, int nv) {
         run_tiles(b, &t, column, nv, taller * (mr + 1), tiles - taller, mr);
         return;
     }
-    for (int64_t i = 0; i < tiles; i++) {
-        run_tiles(b, &t, column, nv, i * mr + min64(i, taller), 1, mr + (i < taller));
+    for (int64_t i = 0; i < (int64_t)tiles; i++) {
+        run_tiles(b, &t, column, nv, i * mr + min64(i, taller), 1, mr + (i < (int64_t)taller));
         prefetch_part(next_panel, width * b->taps * b->k, i, tiles);
     }
 }

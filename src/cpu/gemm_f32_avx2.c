@@ -12,7 +12,7 @@
 #define LOAD _mm256_loadu_ps
 #define STORE _mm256_storeu_ps
 #define SET1 _mm256_set1_ps
-#define FMA _mm256_fmadd_ps
+#define FMA multiply_add
 #define MUL _mm256_mul_ps
 #define ADD _mm256_add_ps
 #define MIN _mm256_min_ps
@@ -26,6 +26,12 @@
 #define H_ADD _mm_add_ps
 #define H_MIN _mm_min_ps
 #define H_MAX _mm_max_ps
+
+/* ab + c into c's own register: gcc likes to take that of a or b for the result and then spills accumulators within the loop. */
+static inline V multiply_add(V a, V b, V c) {
+    __asm__("vfmadd231ps %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
+    return c;
+}
 
 /* The first n lanes, 0 < n <= VEC; nothing else is touched. */
 static inline V load_first(const float *p, int n) {
@@ -51,8 +57,6 @@ static inline void store_first(float *p, V v, int n) {
     }
     if (n & 1) _mm_store_ss(p, part);
 }
-
-static inline H h_load_first(const float *p, int n) { return _mm_maskload_ps(p, _mm_cmpgt_epi32(_mm_set1_epi32(n), _mm_setr_epi32(0, 1, 2, 3))); }
 
 #include "cpu/gemm_f32_tmpl.h"
 

@@ -28,10 +28,9 @@
 #define H_MIN _mm256_min_ps
 #define H_MAX _mm256_max_ps
 
-/* The first n lanes, 0 < n <= VEC (VEC / 2); nothing else is touched. */
+/* The first n lanes, 0 < n <= VEC; nothing else is touched. */
 static inline V load_first(const float *p, int n) { return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
 static inline void store_first(float *p, V v, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), v); }
-static inline H h_load_first(const float *p, int n) { return _mm256_maskz_loadu_ps((__mmask8)((1u << n) - 1), p); }
 
 #include "cpu/gemm_f32_tmpl.h"
 

@@ -156,38 +156,38 @@ INLINE void finish(const leat_gemm_tile *t, int64_t tile, V *acc, H *low, const 
     store(t, tile, acc, low, mr, nv, half);
 }
 
-/* What the sums start from: the bias, or zero. */
-INLINE void load_bias(const leat_gemm_tile *t, V bias[3], H *low, const int nv, const int half) {
+/* What the sums start from: the bias or zero, laid out for full vectors.  In memory, since registers are scarce in between. */
+INLINE void load_bias(const leat_gemm_tile *t, float start[3 * VEC], const int nv) {
+#pragma GCC unroll 3
+    for (int j = 0; j < nv; j++) {
+        int n = t->n - j * VEC;
+        STORE(start + j * VEC, !t->bias || n <= 0 ? SET1(0.0f) : n >= VEC ? LOAD(t->bias + j * VEC) : load_first(t->bias + j * VEC, n));
+    }
+}
+
+INLINE void start_sums(const float start[3 * VEC], V *acc, H *low, const int mr, const int nv, const int half) {
     const int full = nv - half;
 #pragma GCC unroll 3
     for (int j = 0; j < full; j++) {
-        int n = t->n - j * VEC;
-        bias[j] = !t->bias || n <= 0 ? SET1(0.0f) : n >= VEC ? LOAD(t->bias + j * VEC) : load_first(t->bias + j * VEC, n);
-    }
-    int n = t->n - full * VEC;
-    *low = !t->bias || !half || n <= 0 ? H_SET1(0.0f) : n == VEC / 2 ? H_LOAD(t->bias + full * VEC) : h_load_first(t->bias + full * VEC, n);
-}
-
-INLINE void start_sums(const V bias[3], H low_bias, V *acc, H *low, const int mr, const int nv, const int half) {
-    const int full = nv - half;
+        V bias = LOAD(start + j * VEC);
 #pragma GCC unroll 16
-    for (int i = 0; i < mr; i++) {
-#pragma GCC unroll 3
-        for (int j = 0; j < full; j++) acc[i * full + j] = bias[j];
-        if (half) low[i] = low_bias;
+        for (int i = 0; i < mr; i++) acc[i * full + j] = bias;
     }
+    if (!half) return;
+    H bias = H_LOAD(start + full * VEC);
+#pragma GCC unroll 16
+    for (int i = 0; i < mr; i++) low[i] = bias;
 }
 
 INLINE void tiles(const leat_gemm_tile *t, const int mr, const int nv, const int half, const int strided) {
-    V bias[3];
-    H low_bias;
-    load_bias(t, bias, &low_bias, nv, half);
+    _Alignas(64) float start[3 * VEC];
+    load_bias(t, start, nv);
     for (int64_t tile = 0; tile < t->tiles; tile++) {
         V acc[MAX_ACC];
         H low[LEAT_GEMM_MAX_MR];
         left l;
         const float *b = t->b;
-        start_sums(bias, low_bias, acc, low, mr, nv, half);
+        start_sums(start, acc, low, mr, nv, half);
         for (int64_t tap = 0; tap < t->taps; tap++) {
             open_left(&l, t, tile, tap, mr, strided);
             for (int64_t k = t->k >> 1; k; k--, b += 2 * nv * VEC) {
@@ -220,11 +220,12 @@ INLINE const float *row_run(V *acc, const float *a, int64_t depth, const float *
 }
 
 INLINE void row(const leat_gemm_tile *t, const int nv, const int strided) {
-    V acc[12], bias[3];
+    _Alignas(64) float start[3 * VEC];
+    V acc[12];
     H low[1];
     const float *b = t->b;
-    load_bias(t, bias, low, nv, 0);
-    start_sums(bias, low[0], acc, low, 1, nv, 0);
+    load_bias(t, start, nv);
+    start_sums(start, acc, low, 1, nv, 0);
 #pragma GCC unroll 12
     for (int i = nv; i < 4 * nv; i++) acc[i] = SET1(0.0f);
     for (int64_t tap = 0; tap < t->taps; tap++)
