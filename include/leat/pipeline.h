@@ -2,9 +2,9 @@
  *
  *     source ──link──▶ stage ──link──▶ stage (k replicas) ──link──▶ sink
  *
- * A *stage* is a set of callbacks of the program; each of its replicas has a thread of its own.  A *link* is a bounded queue with a policy
- * for when it is full, and, if its producer makes new items, a pool of buffers.  An *item* is a ref-counted buffer of a pool: it carries
- * whatever its stages put into it, and three stamps.  Stages talk to the scheduler only:
+ * A *stage* is a set of callbacks of the program; each of its replicas has a thread of its own.  A *link* is a bounded queue with
+ * a policy for when it is full, and, if its producer makes new items, a pool of buffers.  An *item* is a ref-counted buffer of a
+ * pool: it carries whatever its stages put into it, and three stamps.  Stages talk to the scheduler only:
  *
  *     leat_pipeline_open -> leat_pipeline_add (each stage, in order) -> leat_pipeline_start -> leat_pipeline_wait -> leat_pipeline_close
  *
@@ -17,9 +17,9 @@
  *     leat_pipeline_finish(p);
  *     while (leat_pipeline_get(p, &done, -1) == LEAT_OK) use(done);     // then LEAT_EEND, or why it failed
  *
- * Guarantees.  Items leave a stage in the order in which they entered it, however many replicas it has.  Everything is allocated by
- * leat_pipeline_start(): while frames flow the scheduler allocates nothing, writes no log and holds no lock while a callback runs.
- * Every item that was sent is accounted for: it is out, dropped, skipped, filtered or discarded.
+ * Guarantees.  Items leave a stage in the order in which they entered it, however many replicas it has.  Everything is allocated
+ * by leat_pipeline_start(): while frames flow the scheduler allocates nothing, writes no log and holds no lock while a callback
+ * runs.  Every item that was sent is accounted for: it is out, dropped, skipped, filtered or discarded.
  */
 #ifndef LEAT_PIPELINE_H
 #define LEAT_PIPELINE_H
@@ -41,8 +41,8 @@ typedef struct leat_pool     leat_pool;
 typedef struct leat_pipeline leat_pipeline;
 typedef struct leat_stage    leat_stage; /* one replica of a stage, as its callbacks see it */
 
-/* A buffer of a pool.  Made by the library only (more fields follow).  Who holds the only reference may write; else it is read-only by
- * agreement.  Content stays from one use to the next, so that what a stage put there (sub-buffers) is found again. */
+/* A buffer of a pool.  Made by the library only (more fields follow).  Who holds the only reference may write; else it is
+ * read-only by agreement.  Content stays from one use to the next, so that what a stage put there (sub-buffers) is found again. */
 typedef struct leat_item {
     int64_t index;      /* number of the frame in its source; -1 = the pipeline numbers it */
     int64_t pts_ns;     /* presentation time */
@@ -63,20 +63,23 @@ typedef struct leat_pool_options {
 /* Fills *options: 0 bytes, 8 items, no callbacks.  RT-safe. */
 void leat_pool_options_default(leat_pool_options *options);
 
-/* Makes a pool.  options: borrows.  *pool: the caller takes one reference; NULL on failure.  LEAT_EINVAL, LEAT_ENOMEM, what make() returned. */
+/* Makes a pool.  options: borrows.  *pool: the caller takes one reference; NULL on failure.  LEAT_EINVAL, LEAT_ENOMEM, what
+ * make() returned. */
 int leat_pool_new(const leat_pool_options *options, leat_pool **pool);
 /* Shares: one more reference.  Any thread, RT-safe. */
 leat_pool *leat_pool_ref(leat_pool *pool);
-/* Drops a reference; with the last one the idle items go, and those in use as soon as their own last reference goes.  NULL allowed. */
+/* Drops a reference; with the last one the idle items go, and those in use as soon as their own last reference goes.  NULL
+ * allowed. */
 void leat_pool_unref(leat_pool *pool);
-/* *item: the caller takes one reference to an idle item, index -1, other stamps 0.  Waits for one at most timeout_ns (0: not at all,
- * negative: for ever).  LEAT_EAGAIN when there is none.  Any thread; RT-safe with timeout 0. */
+/* *item: the caller takes one reference to an idle item, index -1, other stamps 0.  Waits for one at most timeout_ns (0: not at
+ * all, negative: for ever).  LEAT_EAGAIN when there is none.  Any thread; RT-safe with timeout 0. */
 int leat_pool_get(leat_pool *pool, int64_t timeout_ns, leat_item **item);
 /* Items that are idle now.  Any thread, RT-safe. */
 int leat_pool_idle(const leat_pool *pool);
 /* Shares: one more reference; returns the item.  Any thread, RT-safe. */
 leat_item *leat_item_ref(leat_item *item);
-/* Drops a reference; the last one calls recycle() and gives the item back to its pool.  NULL allowed.  Any thread, RT-safe if recycle() is. */
+/* Drops a reference; the last one calls recycle() and gives the item back to its pool.  NULL allowed.  Any thread, RT-safe if
+ * recycle() is. */
 void leat_item_unref(leat_item *item);
 
 /* ---- stages and links ----------------------------------------------------------------------------------------------------- */
@@ -96,6 +99,8 @@ typedef struct leat_link_options {
     leat_policy policy;
     leat_pool  *pool;     /* that leat_stage_get() takes from; shares; NULL: the producer only passes items on */
 } leat_link_options;
+/* How many items a pool needs: behind a source what may be in flight + 2, behind k replicas 2 k times what a call emits; and what the
+ * program itself keeps.  With fewer, fewer frames are in flight. */
 
 #define LEAT_STAGE_ALLOCATES 1u /* process() may allocate (decoders, files): not under the hot-phase guard */
 
@@ -112,28 +117,30 @@ typedef struct leat_stage_options {
 
     /* Before the first item, once per replica, on the thread of leat_pipeline_start().  May be NULL. */
     int (*open)(leat_stage *stage, void *user, leat_error *error);
-    /* items [n], 1 <= n <= batch, in order: borrows, take a reference to keep one.  A source gets n = 0 and is called until it returns
-     * LEAT_EEND.  Emit any number of items: none filters, leat_stage_emit(stage, leat_item_ref(items[0])) passes on.
-     * LEAT_OK; LEAT_EEND: this was the last call, upstream is stopped, what was emitted goes on; else: the run fails at this frame,
-     * with the status and *error. */
+    /* items [n], 1 <= n <= batch, in order: borrows, take a reference to keep one.  A source gets n = 0 and is called until it
+     * returns LEAT_EEND.  Emit any number of items: none filters, leat_stage_emit(stage, leat_item_ref(items[0])) passes
+     * on.  LEAT_OK; LEAT_EEND: this was the last call, upstream is stopped, what was emitted goes on; else: the run fails at this
+     * frame, with the status and *error. */
     int (*process)(leat_stage *stage, void *user, leat_item *const *items, int n, leat_error *error);
-    /* After the last item, once per replica in turn, also when the run was ended early or failed elsewhere, not when it was cancelled or
-     * this stage failed.  May emit.  The place to finish a file.  May be NULL. */
+    /* After the last item, once per replica in turn, also when the run was ended early or failed elsewhere, not when it was
+     * cancelled or this stage failed.  May emit.  The place to finish a file.  May be NULL. */
     int (*flush)(leat_stage *stage, void *user, leat_error *error);
-    /* Once for each replica that was opened, on the thread of leat_pipeline_wait() or _close(), or _start() if that fails.  May be NULL. */
+    /* Once for each replica that was opened, on the thread of leat_pipeline_wait() or _close(), or _start() if that fails.  May
+     * be NULL. */
     void (*close)(leat_stage *stage, void *user);
-    /* Asks a process() that blocks in a system call to return soon; on the thread of finish(), cancel() or of a stage that failed, at any
-     * time between open and close.  May be NULL. */
+    /* Asks a process() that blocks in a system call to return soon; on the thread of finish(), cancel() or of a stage that
+     * failed, at any time between open and close.  May be NULL. */
     void (*interrupt)(void *user);
 } leat_stage_options;
 /* Fills *options: one replica, batch 1, no callbacks.  RT-safe. */
 void leat_stage_options_default(leat_stage_options *options);
 
-/* For callbacks.  *item: takes one reference to an idle item of the output link's pool, waiting for one; its stamps are those of the first item
- * of this process() call.  LEAT_EEND when the run is being stopped (return it), LEAT_ESTATE without a pool. */
+/* For callbacks.  *item: takes one reference to an idle item of the output link's pool, waiting for one; its stamps are those of
+ * the first item of this process() call.  LEAT_EEND when the run is being stopped (return it), LEAT_ESTATE without a pool. */
 int leat_stage_get(leat_stage *stage, leat_item **item);
-/* For callbacks: sends an item on.  Takes the reference, also on failure; NULL is ignored.  Waits while the link is full, if its policy is to block.
- * LEAT_EEND when nobody downstream wants more (return it), LEAT_ESTATE when there is no link behind this stage. */
+/* For callbacks: sends an item on.  Takes the reference, also on failure; NULL is ignored.  Waits while the link is full, if its
+ * policy is to block.  LEAT_EEND when nobody downstream wants more (return it), LEAT_ESTATE when there is no link behind this
+ * stage. */
 int leat_stage_emit(leat_stage *stage, leat_item *item);
 /* 1 when the run is being stopped: a source that sleeps or polls should return LEAT_EEND.  RT-safe. */
 int leat_stage_stopping(const leat_stage *stage);
@@ -177,25 +184,27 @@ void leat_pipeline_options_default(leat_pipeline_options *options, int live);
 
 /* Makes an empty pipeline.  options: borrows, NULL = the defaults for files.  LEAT_EINVAL, LEAT_ENOMEM.  Any thread. */
 int leat_pipeline_open(const leat_pipeline_options *options, leat_pipeline **pipeline, leat_error *error);
-/* Adds a stage behind those that are there; the first one is the source unless options.push.  options: borrows.  LEAT_EINVAL, LEAT_ELIMIT,
- * LEAT_ESTATE after the start, LEAT_ENOMEM. */
+/* Adds a stage behind those that are there; the first one is the source unless options.push.  options: borrows.  LEAT_EINVAL,
+ * LEAT_ELIMIT, LEAT_ESTATE after the start, LEAT_ENOMEM. */
 int leat_pipeline_add(leat_pipeline *pipeline, const leat_stage_options *options, leat_error *error);
 /* Opens all stages, then starts their threads.  Fails with what an open() returned, its stage named; all is closed again then. */
 int leat_pipeline_start(leat_pipeline *pipeline, leat_error *error);
-/* Feeds the first stage.  Takes the reference with LEAT_OK only (also when the policy dropped or the throttle skipped it).  Waits at most timeout_ns
- * while the link is full (0: not at all, negative: for ever).  LEAT_EAGAIN full; LEAT_EEND the chain wants no more; LEAT_ESTATE.  Any thread, one at
- * a time; RT-safe with timeout 0. */
+/* Feeds the first stage.  Takes the reference with LEAT_OK only (also when the policy dropped or the throttle skipped it).  Waits
+ * at most timeout_ns while the link is full (0: not at all, negative: for ever).  LEAT_EAGAIN full; LEAT_EEND the chain wants no
+ * more; LEAT_ESTATE.  Any thread, one at a time; RT-safe with timeout 0. */
 int leat_pipeline_send(leat_pipeline *pipeline, leat_item *item, int64_t timeout_ns);
-/* *item: the caller takes one reference to what the last stage emitted.  Waits as send() does.  LEAT_EAGAIN nothing yet; LEAT_EEND all done; LEAT_ESTATE;
- * after a failure and what came before it, its status.  Any thread, one at a time; RT-safe with timeout 0. */
+/* *item: the caller takes one reference to what the last stage emitted.  Waits as send() does.  LEAT_EAGAIN nothing yet;
+ * LEAT_EEND all done; LEAT_ESTATE; after a failure and what came before it, its status.  Any thread, one at a time; RT-safe with
+ * timeout 0. */
 int leat_pipeline_get(leat_pipeline *pipeline, leat_item **item, int64_t timeout_ns);
-/* Ends the input: the source is not called again, send() returns LEAT_EEND; what is in flight is finished and flushed.  Any thread, not
- * in a signal handler. */
+/* Ends the input: the source is not called again, send() returns LEAT_EEND; what is in flight is finished and flushed.  Any
+ * thread, not in a signal handler. */
 void leat_pipeline_finish(leat_pipeline *pipeline);
-/* Ends at once: items in flight are discarded, nothing is flushed; wait() returns LEAT_ECANCELLED.  Any thread, not in a signal handler. */
+/* Ends at once: items in flight are discarded, nothing is flushed; wait() returns LEAT_ECANCELLED.  Any thread, not in a signal
+ * handler. */
 void leat_pipeline_cancel(leat_pipeline *pipeline);
-/* Waits until the run has ended and closes its stages.  LEAT_OK at the end of the stream; LEAT_EAGAIN after timeout_ns (negative: none); LEAT_ECANCELLED; the
- * status of the stage that failed first, *error naming stage and frame.  One thread, not a stage's. */
+/* Waits until the run has ended and closes its stages.  LEAT_OK at the end of the stream; LEAT_EAGAIN after timeout_ns (negative:
+ * none); LEAT_ECANCELLED; the status of the stage that failed first, *error naming stage and frame.  One thread, not a stage's. */
 int leat_pipeline_wait(leat_pipeline *pipeline, int64_t timeout_ns, leat_error *error);
 /* Cancels if it runs, waits, frees.  NULL allowed.  Items and pools that the program holds stay valid. */
 void leat_pipeline_close(leat_pipeline *pipeline);
@@ -216,7 +225,7 @@ typedef struct leat_stage_stats {
     uint64_t items_in, items_out;
     uint64_t filtered;         /* process() calls that emitted nothing, where there is a link behind */
     leat_timing run;           /* of one process() call, without waiting in emit() and get() */
-    leat_timing starved;       /* waiting for input */
+    leat_timing starved;       /* waiting for input, and for a CPU */
     leat_timing blocked;       /* waiting for room, buffers and its turn, one call */
     double   cpu_ms;           /* of its threads, warm-up included; compute pools that it uses are not in it */
     double   busy;             /* share of the time in process(), of all replicas: 0..1 */
@@ -248,7 +257,7 @@ typedef struct leat_pipeline_stats {
     int      in_flight, in_flight_limit; /* now */
     double   elapsed_s;        /* that the rates are of: from the end of the warm-up to the last frame done */
     double   fps;              /* measured / elapsed_s */
-    double   cpu_percent;      /* of the process over elapsed_s; 100 = one CPU */
+    double   cpu_percent;      /* of the process since the end of the warm-up; 100 = one CPU */
     uint64_t peak_rss_bytes;   /* of the process */
     uint64_t allocations;      /* of the library after the warm-up */
     double   allocations_per_frame;
@@ -256,14 +265,14 @@ typedef struct leat_pipeline_stats {
     leat_timing latency;       /* from capture to the end of the last stage (with pull: to get()), measured frame by frame */
 } leat_pipeline_stats;
 
-/* Fill *stats, during the run or after it.  LEAT_EINVAL when the index is out of range, LEAT_ESTATE before the start.  Any thread; no callback is
- * held up. */
+/* Fill *stats, during the run or after it.  LEAT_EINVAL when the index is out of range, LEAT_ESTATE before the start.  Any
+ * thread; no callback is held up. */
 int leat_pipeline_get_stats(leat_pipeline *pipeline, leat_pipeline_stats *stats);
 int leat_pipeline_get_stage(leat_pipeline *pipeline, int index, leat_stage_stats *stats);
 int leat_pipeline_get_link(leat_pipeline *pipeline, int index, leat_link_stats *stats);
 int leat_pipeline_get_window(leat_pipeline *pipeline, leat_window *window);
-/* Writes what the threads did as Chrome trace events (ui.perfetto.dev): one track per replica, queue depths, drops, and arrows that follow a
- * frame.  LEAT_ESTATE without options.trace_events or while it runs, LEAT_EIO, LEAT_ENOMEM.  After the end. */
+/* Writes what the threads did as Chrome trace events (ui.perfetto.dev): one track per replica, queue depths, drops, and arrows
+ * that follow a frame.  LEAT_ESTATE without options.trace_events or while it runs, LEAT_EIO, LEAT_ENOMEM.  After the end. */
 int leat_pipeline_write_trace(leat_pipeline *pipeline, const char *path, leat_error *error);
 
 #pragma GCC visibility pop

@@ -70,8 +70,8 @@ static int make_links(leat_pipeline *p) {
 
 /* ---- stages --------------------------------------------------------------------------------------------------------------- */
 
-/* Several replicas with a link behind them need an order.  The window leaves the oldest ticket a buffer, however many the younger ones hold: else a
- * small pool would be a deadlock. */
+/* Several replicas with a link behind them need an order.  The window leaves the oldest ticket a buffer, however many the younger
+ * ones hold: else a small pool would be a deadlock. */
 static int make_turn(leat__stage *s) {
     int pool = s->output ? leat__pool_count(s->output->pool) : 0;
     if (s->options.replicas == 1 || !s->output) return LEAT_OK;

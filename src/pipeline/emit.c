@@ -95,7 +95,8 @@ static int take_turn(leat_stage *r) {
     return wanted ? status : LEAT_EEND;
 }
 
-/* The end of a call among several replicas: its slot is filled; if it is due and nobody is at it, it and those behind it are sent. */
+/* The end of a call among several replicas: its slot is filled; if it is due and nobody is at it, it and those behind it are
+ * sent. */
 static int settle_turn(leat_stage *r, int status) {
     leat__stage *s = r->stage;
     leat__slot *slot = &s->slots[r->ticket % (uint64_t)s->window];

@@ -1,13 +1,14 @@
 /* gate.h - how many items may be between the first link and the end.
  *
- * Latency is what is in flight times the time between two frames at the end (Little's law), so a limit on one is a limit on the other.  For a
- * live source that is faster than the chain, the right limit is the smallest that still keeps the slowest stage busy:
+ * Latency is what is in flight times the time between two frames at the end (Little's law), so a limit on one is a limit on the
+ * other.  For a live source that is faster than the chain, the right limit is the smallest that still keeps the slowest stage
+ * busy:
  *
  *     limit = ceil(S / T + 1/4)      S  time of one frame through all stages, alone
  *                                    T  time between two frames: the slowest stage's, or the CPU time of a frame over the CPUs
  *
- * S and the stages' times are those of a few frames that are let through alone, at the start and every thousand frames: measured under
- * load they would contain the very waiting that the limit is to avoid, and the limit would creep up.
+ * S and the stages' times are those of a few frames that are let through alone, at the start and every thousand frames: measured
+ * under load they would contain the very waiting that the limit is to avoid, and the limit would creep up.
  */
 #ifndef LEAT_PIPELINE_GATE_H
 #define LEAT_PIPELINE_GATE_H

@@ -1,8 +1,8 @@
 /* halt.c - how a run ends: by its source, by the program, from downstream, by a failure, by cancelling.
  *
- * Ending from downstream and failing are the same move: the stage closes its input link, which discards what waits there and makes the stage
- * before it see LEAT_EEND from its next emit; that one closes its own input in turn.  Behind the stage nothing is disturbed: frames that
- * were through are finished and flushed.  Cancelling sets one flag that every wait looks at.
+ * Ending from downstream and failing are the same move: the stage closes its input link, which discards what waits there and
+ * makes the stage before it see LEAT_EEND from its next emit; that one closes its own input in turn.  Behind the stage nothing is
+ * disturbed: frames that were through are finished and flushed.  Cancelling sets one flag that every wait looks at.
  */
 #include <stdatomic.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
 /* histogram.h - times in buckets: fixed size, one writer, any number of readers.
  *
- * Nanoseconds 0..2^45 fall into 32 buckets per power of two, so a percentile is within 1.6 % of the value; count, sum, minimum and maximum are
- * exact.  The writer never waits; a reader may see the last value half counted, which shifts no figure noticeably.
+ * Nanoseconds 0..2^45 fall into 32 buckets per power of two, so a percentile is within 1.6 % of the value; count, sum, minimum
+ * and maximum are exact.  The writer never waits; a reader may see the last value half counted, which shifts no figure
+ * noticeably.
  */
 #ifndef LEAT_PIPELINE_HISTOGRAM_H
 #define LEAT_PIPELINE_HISTOGRAM_H

@@ -1,8 +1,9 @@
 /* item_pool.c - ref-counted buffers that outlive whoever made their pool.
  *
- * All items are made at once; idle ones wait in a list, the one used last first, because it is still in the caches.  The pool's memory is
- * counted by `holders`: one for all the program's references together, one for each item in use.  When the program has dropped its last
- * reference, idle items go at once and an item in use goes with its own last reference; the last holder frees the pool.
+ * All items are made at once; idle ones wait in a list, the one used last first, because it is still in the caches.  The pool's
+ * memory is counted by `holders`: one for all the program's references together, one for each item in use.  When the program has
+ * dropped its last reference, idle items go at once and an item in use goes with its own last reference; the last holder frees
+ * the pool.
  */
 #include "pipeline/item_pool.h"
 

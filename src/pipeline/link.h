@@ -1,12 +1,13 @@
 /* link.h - a bounded queue between two stages, with the policy of a full one.
  *
- * One lock, held for a few instructions; items that a policy drops are let go outside of it.  End-of-stream comes from either side: `ended`
- * by the producer (what is in the queue is still taken), `closed` by the consumer (what is in it is discarded).  An open account:
+ * One lock, held for a few instructions; items that a policy drops are let go outside of it.  End-of-stream comes from either
+ * side: `ended` by the producer (what is in the queue is still taken), `closed` by the consumer (what is in it is discarded).  An
+ * open account:
  *
  *     put = taken + dropped + discarded + what is in the queue
  *
- * Lost wake-ups: who waits announces itself in `takers` before it looks at its conditions, all of which are sequentially consistent
- * atomics or under the lock; who changes one looks at `takers` afterwards (leat__link_nudge).
+ * Lost wake-ups: who waits announces itself in `takers` before it looks at its conditions, all of which are sequentially
+ * consistent atomics or under the lock; who changes one looks at `takers` afterwards (leat__link_nudge).
  */
 #ifndef LEAT_PIPELINE_LINK_H
 #define LEAT_PIPELINE_LINK_H
@@ -59,8 +60,8 @@ int leat__link_init(leat__link *link, const char *from, const char *to, const le
 /* Lets go of what is in it and of the pool; also of one that is zeroed. */
 void leat__link_fini(leat__link *link);
 
-/* LEAT_OK: takes the reference; *victim is an item that the policy dropped, to be let go by the caller, else NULL.  LEAT_EAGAIN full until the
- * deadline, LEAT_EEND ended, closed or cancelled: the reference stays. */
+/* LEAT_OK: takes the reference; *victim is an item that the policy dropped, to be let go by the caller, else NULL.  LEAT_EAGAIN
+ * full until the deadline, LEAT_EEND ended, closed or cancelled: the reference stays. */
 int leat__link_put(leat__link *link, leat_item *item, int64_t deadline_ns, leat_item **victim);
 /* Waits and takes 1..demand->most items: their number; 0 = past the deadline, -1 = there will be none.  *ticket numbers the call. */
 int leat__link_take(leat__link *link, const leat__demand *demand, leat__entry *out, uint64_t *ticket);

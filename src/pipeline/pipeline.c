@@ -144,7 +144,8 @@ static void join_threads(leat_pipeline *p) {
         }
 }
 
-/* Starts all threads with signals blocked: they belong to the program's own threads.  Consumers first, so that the first frame meets nobody asleep. */
+/* Starts all threads with signals blocked: they belong to the program's own threads.  Consumers first, so that the first frame
+ * meets nobody asleep. */
 static int start_threads(leat_pipeline *p) {
     sigset_t all, old;
     int status = LEAT_OK;

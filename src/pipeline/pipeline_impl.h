@@ -2,13 +2,14 @@
  *
  *     links[i] is the input of stage i; links[0] exists with options.push, links[n_stages] with options.pull.
  *
- * Who writes what: a replica's record is written by its own thread with relaxed atomics and read by anybody (telemetry); a stage's turn is under
- * its own monitor; the pipeline's state under the pipeline's.  No lock is held while a callback, a put or a take waits.
+ * Who writes what: a replica's record is written by its own thread with relaxed atomics and read by anybody (telemetry); a
+ * stage's turn is under its own monitor; the pipeline's state under the pipeline's.  No lock is held while a callback, a put or a
+ * take waits.
  *
- * Order.  Each call of take hands its replica a ticket.  With one replica items go straight on.  With k, what a call emits is kept in the replica
- * until the call is over, then laid into the slot of its ticket; whoever finds the slot of the next ticket filled sends it on, and those
- * after it.  Only `window` tickets are let out at once, so slots are bounded.  A call that emits more than its slot holds waits for its turn and
- * then sends straight on.
+ * Order.  Each call of take hands its replica a ticket.  With one replica items go straight on.  With k, what a call emits is
+ * kept in the replica until the call is over, then laid into the slot of its ticket; whoever finds the slot of the next ticket
+ * filled sends it on, and those after it.  Only `window` tickets are let out at once, so slots are bounded.  A call that emits
+ * more than its slot holds waits for its turn and then sends straight on.
  */
 #ifndef LEAT_PIPELINE_IMPL_H
 #define LEAT_PIPELINE_IMPL_H
@@ -50,6 +51,7 @@ struct leat_stage {
     uint64_t      ticket;
     leat_item   **held;    /* [hold] what the call emitted and that waits for its turn */
     int           n_held, emitted, direct;
+    int64_t       asked_ns;  /* when it began to wait for this call's input */
     int64_t       waited_ns; /* of the call, in emit() and get() */
     int64_t       spin_ns;   /* how long it looks for work before it sleeps: less while that does not help */
     uint32_t      dry_spins;

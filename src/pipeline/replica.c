@@ -1,7 +1,7 @@
 /* replica.c - the thread of one replica: take, process, settle, until there is no more.
  *
- * The whole thread is a hot phase (base/mem.h) but for open and close, which run elsewhere, for flush, for calls of stages that say they allocate,
- * and for the warm-up, in which first-time buffers are allowed.
+ * The whole thread is a hot phase (base/mem.h) but for open and close, which run elsewhere, for flush, for calls of stages that
+ * say they allocate, and for the warm-up, in which first-time buffers are allowed.
  */
 #include <signal.h>
 #include <stdatomic.h>
@@ -38,8 +38,8 @@ static int may_take(void *arg, int want) {
     return leat__gate_room(&p->gate, want, &look);
 }
 
-/* Looks for input for a moment before the thread sleeps: a wake-up costs more than a short spin.  Spins get shorter while they find nothing,
- * so that a thread whose input is slow takes no time from those that work. */
+/* Looks for input for a moment before the thread sleeps: a wake-up costs more than a short spin.  Spins get shorter while they
+ * find nothing, so that a thread whose input is slow takes no time from those that work. */
 static void spin_for_input(leat_stage *r) {
     leat__link *input = r->stage->input;
     if (r->spin_ns == 0 && ++r->dry_spins % RETRY_SPIN == 0) r->spin_ns = r->pipeline->options.spin_ns;
@@ -55,7 +55,8 @@ static void spin_for_input(leat_stage *r) {
     r->spin_ns = r->spin_ns / 2 < 500 ? 0 : r->spin_ns / 2;
 }
 
-/* Items are let in through the gate: whether they count, and whether they run alone, is settled here.  Under the first link's lock. */
+/* Items are let in through the gate: whether they count, and whether they run alone, is settled here.  Under the first link's
+ * lock. */
 static void let_in(void *arg, const leat__entry *entries, int n) {
     leat_stage *r = arg;
     leat_pipeline *p = r->pipeline;
@@ -90,7 +91,7 @@ static int take_input(leat_stage *r) {
     r->n = n;
     r->measured = RELAXED(leat__item_of(r->items[0])->measured);
     r->alone = RELAXED(leat__item_of(r->items[0])->alone);
-    if (r->measured) leat__histogram_add(&r->record.starved, leat__now_ns() - from);
+    r->asked_ns = from;
     return n;
 }
 
@@ -102,6 +103,7 @@ static void note_start(leat_stage *r, int64_t now) {
     BUMP(rec->calls, 1);
     if (r->n == 0) return;
     BUMP(rec->items_in, (uint64_t)r->n);
+    if (r->measured) leat__histogram_add(&rec->starved, now - r->asked_ns);
     SET(rec->signalled_ns, r->in[0].queued_ns);
     if (r->measured && now - r->in[0].queued_ns > RELAXED(rec->worst_delay_ns)) SET(rec->worst_delay_ns, now - r->in[0].queued_ns);
 }

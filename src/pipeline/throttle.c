@@ -41,7 +41,8 @@ leat__admission leat__throttle_ask(leat__throttle *t, int64_t now_ns, int64_t *u
     return now_ns >= t->due_ns ? LEAT__PASS : LEAT__WAIT;
 }
 
-/* The schedule advances by the gap, not from now, so that the mean rate is met; who is late by a whole gap starts anew, without a burst. */
+/* The schedule advances by the gap, not from now, so that the mean rate is met; who is late by a whole gap starts anew, without a
+ * burst. */
 void leat__throttle_passed(leat__throttle *t, int64_t now_ns) {
     int64_t gap = gap_of(t);
     if (t->seen == 0 || now_ns - t->due_ns > gap) t->due_ns = now_ns + gap;

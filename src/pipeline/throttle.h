@@ -1,7 +1,7 @@
 /* throttle.h - which frames are let in, decided before the first link.
  *
- * Every n-th frame, at most so many a second, and an adaptive gap that grows while frames take longer than the latency target and shrinks
- * again while they are well below it.  Pure arithmetic on the times it is given.
+ * Every n-th frame, at most so many a second, and an adaptive gap that grows while frames take longer than the latency target and
+ * shrinks again while they are well below it.  Pure arithmetic on the times it is given.
  */
 #ifndef LEAT_PIPELINE_THROTTLE_H
 #define LEAT_PIPELINE_THROTTLE_H
@@ -25,7 +25,8 @@ typedef struct leat__throttle {
 
 /* max_fps 0, every_nth 0 and target_ns 0 switch the parts off. */
 void leat__throttle_init(leat__throttle *t, int live, double max_fps, int every_nth, int64_t target_ns);
-/* What is to happen to a frame offered at now_ns: pass it (then call _passed), skip it (it has been counted), or wait until *until_ns and ask again. */
+/* What is to happen to a frame offered at now_ns: pass it (then call _passed), skip it (it has been counted), or wait until
+ * *until_ns and ask again. */
 leat__admission leat__throttle_ask(leat__throttle *t, int64_t now_ns, int64_t *until_ns);
 void leat__throttle_passed(leat__throttle *t, int64_t now_ns);
 /* A frame came out at now_ns after latency_ns.  Any thread. */

@@ -99,7 +99,8 @@ void leat__rider_enter(leat__rider *r) {
     r->cpu_ns = r->weight_ns * r->divisor >= LONG_NS ? thread_cpu_ns() : -1;
 }
 
-/* A stage computes if its calls are long and at least a third of their time is the thread's own: under load the rest may be waiting for a CPU. */
+/* A stage computes if its calls are long and at least a third of their time is the thread's own: under load the rest may be
+ * waiting for a CPU. */
 static void learn(leat__rider *r, int64_t run_ns) {
     int64_t share = run_ns / r->divisor;
     r->weight_ns = r->weight_ns == 0 ? share : r->weight_ns + (share - r->weight_ns) / LEARN;

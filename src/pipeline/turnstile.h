@@ -1,14 +1,15 @@
 /* turnstile.h - no more computing stages at once than there are CPUs, and each on a CPU of its own.
  *
- * Three threads that compute on two CPUs take turns by the kernel's clock, not by need: the slowest stage, which the whole chain waits for,
- * loses its CPU to others.  Worse, a kernel that wakes a thread often puts it behind another one although a second CPU falls idle just then,
- * and leaves it there for milliseconds.  So a call of a stage that computes holds a place, and places are CPUs.  A free place goes to the
- * waiting stage with the most work per frame, which is woken on that very CPU (and may then go where the kernel likes); whoever has a
- * place keeps it from call to call unless a heavier stage waits or its own input runs dry.  A place is given up before every wait, so
- * nobody can wait for each other in a circle.
+ * Three threads that compute on two CPUs take turns by the kernel's clock, not by need: the slowest stage, which the whole chain
+ * waits for, loses its CPU to others.  Worse, a kernel that wakes a thread often puts it behind another one although a second CPU
+ * falls idle just then, and leaves it there for milliseconds.  So a call of a stage that computes holds a place, and places are
+ * CPUs.  A free place goes to the waiting stage with the most work per frame, which is woken on that very CPU (and may then go
+ * where the kernel likes); whoever has a place keeps it from call to call unless a heavier stage waits or its own input runs
+ * dry.  A place is given up before every wait, so nobody can wait for each other in a circle.
  *
- * Stages whose calls are short or mostly sleep (files, devices) pass freely; which they are is measured.  Off for live sources, where what is in
- * flight is limited anyway and a short stage should not wait behind a long one; on one CPU; and where CPUs outnumber the threads.
+ * Stages whose calls are short or mostly sleep (files, devices) pass freely; which they are is measured.  Off for live sources,
+ * where what is in flight is limited anyway and a short stage should not wait behind a long one; on one CPU; and where CPUs
+ * outnumber the threads.
  */
 #ifndef LEAT_PIPELINE_TURNSTILE_H
 #define LEAT_PIPELINE_TURNSTILE_H
