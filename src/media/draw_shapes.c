@@ -171,8 +171,8 @@ void leat_draw_bar(leat_frame *frame, int x, int y, int width, int height, int g
     if (segments < 1 || segments > 64 || width < 1 || height < 1 || gap < 0 || !leat_frame_is_valid(frame)) return;
     int lit = value > 0 ? (int)ceilf(fminf(value, 1) * (float)segments) : 0, line = (int)lrintf(fmaxf(2 * leat_draw_scale(frame), 1));
     for (int i = 0; i < segments; i++) { /* from the bottom */
-        float bottom = (float)y + (float)height - (float)i * (float)(height + gap) / (float)segments;
-        float top = (float)y + (float)height - (float)(i + 1) * (float)(height + gap) / (float)segments + (float)gap;
+        float bottom = (float)y + (float)height - (float)i * ((float)height + (float)gap) / (float)segments;
+        float top = (float)y + (float)height - (float)(i + 1) * ((float)height + (float)gap) / (float)segments + (float)gap;
         float box[4] = {(float)x, top, (float)x + (float)width, bottom};
         int64_t b[4];
         if (!(bottom - top >= 1) || !take_box(box, b)) continue;
