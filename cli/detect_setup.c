@@ -12,7 +12,7 @@
 #include "term.h"
 
 #define BUNDLED "coin_bead.onnx"
-enum { MOST_CLASSES = sizeof((cli_detect_job *)0)->classes / sizeof(int32_t), TRACE_EVENTS = 1 << 16, LETTERBOX_GREY = 114 };
+enum { MOST_CLASSES = sizeof((cli_detect_job *)0)->classes / sizeof(int32_t), TRACE_EVENTS = 1 << 16, LETTERBOX_GREY = 114, MOST_CHOSEN = 16 };
 
 /* ---- values --------------------------------------------------------------------------------------------------------------- */
 
@@ -48,7 +48,7 @@ static int parse_replicas(const cli_args *args, int32_t *replicas) {
     int v = 0;
     const char *text = cli_text(args, OPT_REPLICAS), *count = strncmp(text, "infer=", 6) == 0 ? text + 6 : text;
     int status = parse_numbers("replicas", count, 0, &v, 1, "infer=N");
-    if (status == CLI_DONE && (v < 1 || v > LEAT_PIPELINE_MAX_REPLICAS)) return cli_usage("--replicas: 1 to %d", LEAT_PIPELINE_MAX_REPLICAS);
+    if (status == CLI_DONE && (v < 0 || v > LEAT_PIPELINE_MAX_REPLICAS)) return cli_usage("--replicas: 0 to %d", LEAT_PIPELINE_MAX_REPLICAS);
     if (status == CLI_DONE) *replicas = v;
     return status;
 }
@@ -167,6 +167,20 @@ static int set_pipeline(const cli_args *args, leat_detect_stream_options *o) {
     return status == CLI_DONE ? parse_replicas(args, &o->replicas) : status;
 }
 
+/* Where frames wait to be read, as many are inferred at once as there are CPUs, each by one thread: no run waits for the threads of its own.
+ * A camera wants each answer soon: one at a time, by all threads. */
+static void choose_replicas(const cli_detect_job *j, leat_detect_stream_options *o) {
+    leat_source_info info;
+    int cpus = leat_cpu_count();
+    if (o->replicas > 0) return;
+    o->replicas = 1;
+    leat_source_describe(j->source, &info);
+    int few = info.frames >= 0 && info.frames < 2 * (int64_t)cpus;
+    if (info.live || few || o->detector.batch > 1 || cli_int(j->args, OPT_THREADS) > 0) return;
+    o->replicas = cpus < MOST_CHOSEN ? cpus : MOST_CHOSEN;
+    o->detector.threads = 1;
+}
+
 static int check_labels(const cli_detect_job *j) {
     leat_detector_info info;
     leat_detect_stream_get_detector(j->stream, &info);
@@ -185,6 +199,7 @@ static int open_stream(cli_detect_job *j, const char *path, void (*result)(void 
     if (status == CLI_DONE) status = cli_open_model(j->args, path, 0, &j->model);
     if (status) return status;
     set_tracker(j->args, &o);
+    choose_replicas(j, &o);
     o.labels = j->labels;
     o.result = result;
     o.user = j;

@@ -5,9 +5,11 @@ bench: $(BUILD)/bench/bench_kernels $(BUILD)/bench/bench_media   ## kernels as a
 	$(BUILD)/bench/bench_media
 
 
-bench-detect: $(BUILD)/bench/bench_detect $(BUILD)/bench/bench_around   ## detection on video: the work around the model
+# DETECT_ARGS: --frames N, --rounds N, --only TEXT.
+bench-detect: $(BUILD)/bench/bench_detect $(BUILD)/bench/bench_around $(BUILD)/leat $(BUILD)/libleat.so   ## detection on video: the work around the model, then beside ONNX Runtime and OpenCV
 	$(BUILD)/bench/bench_detect
 	$(BUILD)/bench/bench_around
+	python3 bench/peers/bench_detect.py --leat $(BUILD)/leat --library $(BUILD)/libleat.so --out $(BUILD)/peers $(DETECT_ARGS)
 .PHONY: bench-detect
 
 # PEERS_ARGS: --only TEXT, --quick, --no-rss, --no-ncnn.
