@@ -12,6 +12,14 @@ bench-detect: $(BUILD)/bench/bench_detect $(BUILD)/bench/bench_around $(BUILD)/l
 	python3 bench/peers/bench_detect.py --leat $(BUILD)/leat --library $(BUILD)/libleat.so --out $(BUILD)/peers $(DETECT_ARGS)
 .PHONY: bench-detect
 
+bench-video: $(BUILD)/bench/bench_video $(PLUGINS)   ## frames between formats, beside libswscale, and in and out of files
+	LEAT_PLUGIN_DIR=$(BUILD) $<
+ifeq ($(HAVE_FFMPEG),1)
+$(BUILD)/bench/bench_video.o: ALL_CFLAGS += -DLEAT_HAVE_SWSCALE=1 $(shell pkg-config --cflags libswscale)
+$(BUILD)/bench/bench_video: LIBS += $(shell pkg-config --libs libswscale libavutil)
+endif
+.PHONY: bench-video
+
 # PEERS_ARGS: --only TEXT, --quick, --no-rss, --no-ncnn.
 bench-peers: $(BUILD)/libleat.so   ## whole networks against ONNX Runtime and ncnn, interleaved
 	python3 bench/peers/bench_peers.py --library $(BUILD)/libleat.so --out $(BUILD)/peers $(PEERS_ARGS)

@@ -364,7 +364,7 @@ static void *cancel_soon(void *source) {
 }
 
 static void test_cancel(void **state) {
-    static uint8_t raw[256];
+    static uint8_t raw[256], buffer[256];
     feeder f = {vc_path("fifo"), raw, 256, 256, 1500, 0};
     leat_source_options o = defaults();
     leat_source *source;
@@ -373,12 +373,12 @@ static void test_cancel(void **state) {
     o.raw_width = 16, o.raw_height = 8;
     start(&f);
     assert_int_equal(leat_source_open(f.path, &o, &source, NULL), LEAT_OK);
-    assert_int_equal(leat_source_next(source, raw, sizeof raw, &frame, NULL), LEAT_OK);
+    assert_int_equal(leat_source_next(source, buffer, sizeof buffer, &frame, NULL), LEAT_OK);
     pthread_create(&thread, NULL, cancel_soon, source);
     int64_t before = leat__now_ns();
-    assert_int_equal(leat_source_next(source, raw, sizeof raw, &frame, NULL), LEAT_ECANCELLED); /* waits for the pipe */
+    assert_int_equal(leat_source_next(source, buffer, sizeof buffer, &frame, NULL), LEAT_ECANCELLED); /* waits for the pipe */
     assert_true(leat__now_ns() - before < 1000000000);
-    assert_int_equal(leat_source_next(source, raw, sizeof raw, &frame, NULL), LEAT_ECANCELLED);
+    assert_int_equal(leat_source_next(source, buffer, sizeof buffer, &frame, NULL), LEAT_ECANCELLED);
     pthread_join(thread, NULL);
     leat_source_close(source);
     pthread_join(f.thread, NULL);
