@@ -4,7 +4,9 @@
  *
  *   forward   Y = (ky . (c0, c1, c2) + y_bias) >> 15              c0 c1 c2: the pixel's bytes in memory order
  *             U = (ku . sum over the 2x2 pixels + c_bias) >> 17    V likewise
- *   inverse   c0 = (k_luma * (Y - y_offset) + k_v[0] * (V - 128) + k_u[0] * (U - 128) + 4096) >> 13, and so on; all clamped to 0..255
+ *   inverse   R = (m(128 (Y - y_offset), luma) + m(256 (V - 128), v0) + 32) >> 6, G with u1 and v1, B with u2, where
+ *             m(a, b) = (a b + 2^14) >> 15, the rounding product of 16-bit words; within 0.53 of the exact value
+ *   all clamped to 0..255
  *
  * The order RGB or BGR is in the coefficients alone: leat__yuv_forward() and leat__yuv_inverse() make them.
  * Nothing is read or written past the n pixels.  RT-safe: no allocation, no failure.
@@ -22,7 +24,7 @@ typedef struct leat_yuv_forward {
 } leat_yuv_forward;
 
 typedef struct leat_yuv_inverse {
-    int16_t luma, v0, u1, v1, u2; /* 13 bits: channel 0 sees V, 1 both, 2 U, in the order R, G, B */
+    int16_t luma, v0, u1, v1, u2; /* luma has 14 bits of fraction, the others 13: red sees V, green both, blue U */
     int16_t y_offset;
     int16_t blue_first;
 } leat_yuv_inverse;

@@ -1,7 +1,8 @@
-/* yuv_avx2.c - RGB and YUV rows, 16 pixels at a time; what is left over goes through the reference, which has the same bits.
+/* yuv_avx2.c - RGB and YUV rows, 16 or 32 pixels at a time; what is left over goes through the reference, which has the same bits.
  *
  * from_rgb spreads four pixels a 128-bit lane into 32-bit elements of two 16-bit words, (c0, c1) and (c2, 0), so that one multiply-add
- * each makes their part of the product, and the same words summed over 2x2 pixels serve for chroma.  to_rgb pairs (Y, V) and (Y, U).
+ * each makes their part of the product, and the same words summed over 2x2 pixels serve for chroma.  to_rgb works in 16-bit words with
+ * rounding products; chroma's share is computed once for two pixels.
  */
 #include <immintrin.h>
 
@@ -88,56 +89,70 @@ void leat_u8_yuv_from_rgb_avx2(const uint8_t *rgb0, const uint8_t *rgb1, int ste
 
 /* ---- YUV to RGB ----------------------------------------------------------------------------------------------------------- */
 
-/* Eight chroma bytes as 16 centred words, each twice. */
+typedef struct rgb_words {
+    __m256i red, green, blue; /* 16 words each */
+} rgb_words;
+
+/* 16 chroma bytes as centred words, times 256. */
 static inline __m256i load_chroma(const uint8_t *c) {
-    __m128i words = _mm_sub_epi16(_mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)c)), _mm_set1_epi16(128));
-    __m256i wide = _mm256_cvtepu16_epi32(words);
-    return _mm256_or_si256(wide, _mm256_slli_epi32(wide, 16));
+    __m256i words = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)c));
+    return _mm256_slli_epi16(_mm256_sub_epi16(words, _mm256_set1_epi16(128)), 8);
 }
 
-/* (a, b) . (ka, kb) + rest, to 16 words in order. */
-static inline __m256i channel(__m256i a, __m256i b, __m256i k, __m256i rest_low, __m256i rest_high) {
-    __m256i low = _mm256_add_epi32(_mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), k), rest_low);
-    __m256i high = _mm256_add_epi32(_mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), k), rest_high);
-    return _mm256_packs_epi32(_mm256_srai_epi32(low, 13), _mm256_srai_epi32(high, 13));
+/* Luma bytes in the words of y; the chroma terms of the same pixels.  Sums that leave 16 bits saturate above 255, as clamping would. */
+static inline rgb_words mix(__m256i y, __m256i red, __m256i green, __m256i blue, const leat_yuv_inverse *k) {
+    __m256i centred = _mm256_slli_epi16(_mm256_sub_epi16(y, _mm256_set1_epi16(k->y_offset)), 7);
+    __m256i luma = _mm256_add_epi16(_mm256_mulhrs_epi16(centred, _mm256_set1_epi16(k->luma)), _mm256_set1_epi16(32));
+    return (rgb_words){_mm256_srai_epi16(_mm256_adds_epi16(luma, red), 6), _mm256_srai_epi16(_mm256_adds_epi16(luma, green), 6),
+                       _mm256_srai_epi16(_mm256_adds_epi16(luma, blue), 6)};
 }
 
-/* c0, c1, c2: 16 words each; 48 bytes out. */
+/* Three vectors of 32 bytes to 96 bytes c0 c1 c2 c0 c1 c2 ...: within each 128-bit lane the three 16-byte parts, then the lanes in order. */
 static inline void store_rgb(uint8_t *out, __m256i c0, __m256i c1, __m256i c2) {
-    const __m256i f01 = _mm256_setr_epi8(0, 8, -1, 1, 9, -1, 2, 10, -1, 3, 11, -1, 4, 12, -1, 5, 0, 8, -1, 1, 9, -1, 2, 10, -1, 3, 11, -1, 4, 12, -1, 5);
-    const __m256i f2 = _mm256_setr_epi8(-1, -1, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1, -1, -1, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1);
-    const __m256i g01 = _mm256_setr_epi8(13, -1, 6, 14, -1, 7, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1, 13, -1, 6, 14, -1, 7, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1);
-    const __m256i g2 = _mm256_setr_epi8(-1, 5, -1, -1, 6, -1, -1, 7, -1, -1, -1, -1, -1, -1, -1, -1, -1, 5, -1, -1, 6, -1, -1, 7, -1, -1, -1, -1, -1, -1, -1, -1);
-    __m256i b01 = _mm256_packus_epi16(c0, c1), b2 = _mm256_packus_epi16(c2, c2);
-    __m256i first = _mm256_or_si256(_mm256_shuffle_epi8(b01, f01), _mm256_shuffle_epi8(b2, f2));
-    __m256i rest = _mm256_or_si256(_mm256_shuffle_epi8(b01, g01), _mm256_shuffle_epi8(b2, g2));
-    _mm_storeu_si128((__m128i *)out, _mm256_castsi256_si128(first));
-    _mm_storel_epi64((__m128i *)(out + 16), _mm256_castsi256_si128(rest));
-    _mm_storeu_si128((__m128i *)(out + 24), _mm256_extracti128_si256(first, 1));
-    _mm_storel_epi64((__m128i *)(out + 40), _mm256_extracti128_si256(rest, 1));
+    const __m256i a0 = _mm256_setr_epi8(0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1, -1, 5, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1, -1, 5);
+    const __m256i a1 = _mm256_setr_epi8(-1, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1, -1, -1, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1, -1);
+    const __m256i a2 = _mm256_setr_epi8(-1, -1, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1, -1, -1, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1);
+    const __m256i b0 = _mm256_setr_epi8(-1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1, 10, -1, -1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1, 10, -1);
+    const __m256i b1 = _mm256_setr_epi8(5, -1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1, 10, 5, -1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1, 10);
+    const __m256i b2 = _mm256_setr_epi8(-1, 5, -1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1, -1, 5, -1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1);
+    const __m256i d0 = _mm256_setr_epi8(-1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15, -1, -1, -1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15, -1, -1);
+    const __m256i d1 = _mm256_setr_epi8(-1, -1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15, -1, -1, -1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15, -1);
+    const __m256i d2 = _mm256_setr_epi8(10, -1, -1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15, 10, -1, -1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15);
+    __m256i first = _mm256_or_si256(_mm256_or_si256(_mm256_shuffle_epi8(c0, a0), _mm256_shuffle_epi8(c1, a1)), _mm256_shuffle_epi8(c2, a2));
+    __m256i second = _mm256_or_si256(_mm256_or_si256(_mm256_shuffle_epi8(c0, b0), _mm256_shuffle_epi8(c1, b1)), _mm256_shuffle_epi8(c2, b2));
+    __m256i third = _mm256_or_si256(_mm256_or_si256(_mm256_shuffle_epi8(c0, d0), _mm256_shuffle_epi8(c1, d1)), _mm256_shuffle_epi8(c2, d2));
+    _mm256_storeu_si256((__m256i *)out, _mm256_permute2x128_si256(first, second, 0x20));
+    _mm256_storeu_si256((__m256i *)(out + 32), _mm256_blend_epi32(third, first, 0xf0));
+    _mm256_storeu_si256((__m256i *)(out + 64), _mm256_permute2x128_si256(second, third, 0x31));
 }
 
 static inline void store_rgba(uint8_t *out, __m256i c0, __m256i c1, __m256i c2) {
-    __m256i b01 = _mm256_packus_epi16(c0, c1), b2a = _mm256_packus_epi16(c2, _mm256_set1_epi16(255));
-    __m256i p01 = _mm256_unpacklo_epi8(b01, _mm256_srli_si256(b01, 8)), p2a = _mm256_unpacklo_epi8(b2a, _mm256_srli_si256(b2a, 8));
-    __m256i low = _mm256_unpacklo_epi16(p01, p2a), high = _mm256_unpackhi_epi16(p01, p2a);
-    _mm256_storeu_si256((__m256i *)out, _mm256_permute2x128_si256(low, high, 0x20));
-    _mm256_storeu_si256((__m256i *)(out + 32), _mm256_permute2x128_si256(low, high, 0x31));
+    const __m256i alpha = _mm256_set1_epi8(-1);
+    __m256i low01 = _mm256_unpacklo_epi8(c0, c1), high01 = _mm256_unpackhi_epi8(c0, c1);
+    __m256i low2a = _mm256_unpacklo_epi8(c2, alpha), high2a = _mm256_unpackhi_epi8(c2, alpha);
+    __m256i p0 = _mm256_unpacklo_epi16(low01, low2a), p4 = _mm256_unpackhi_epi16(low01, low2a); /* pixels 0..3 | 16..19, 4..7 | 20..23 */
+    __m256i p8 = _mm256_unpacklo_epi16(high01, high2a), p12 = _mm256_unpackhi_epi16(high01, high2a);
+    _mm256_storeu_si256((__m256i *)out, _mm256_permute2x128_si256(p0, p4, 0x20));
+    _mm256_storeu_si256((__m256i *)(out + 32), _mm256_permute2x128_si256(p8, p12, 0x20));
+    _mm256_storeu_si256((__m256i *)(out + 64), _mm256_permute2x128_si256(p0, p4, 0x31));
+    _mm256_storeu_si256((__m256i *)(out + 96), _mm256_permute2x128_si256(p8, p12, 0x31));
 }
 
+/* 32 pixels a step.  Words stand in the order of unpacking, pixels 0..7 | 16..23 and 8..15 | 24..31, which packing undoes. */
 void leat_u8_yuv_to_rgb_avx2(const uint8_t *y, const uint8_t *u, const uint8_t *v, uint8_t *rgb, int step, int n, const leat_yuv_inverse *k) {
-    const __m256i k0 = pair_of(k->luma, k->v0), k1 = pair_of(k->luma, k->u1), k2 = pair_of(k->luma, k->u2), half = _mm256_set1_epi32(4096);
-    const __m256i k1_rest = pair_of(k->v1, 4096), one = _mm256_set1_epi16(1), offset = _mm256_set1_epi16(k->y_offset);
+    const __m256i zero = _mm256_setzero_si256(), v0 = _mm256_set1_epi16(k->v0), u1 = _mm256_set1_epi16(k->u1), v1 = _mm256_set1_epi16(k->v1),
+                  u2 = _mm256_set1_epi16(k->u2);
     int x = 0;
-    for (; x + 16 <= n; x += 16) {
-        __m256i yy = _mm256_sub_epi16(_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(y + x))), offset);
-        __m256i uu = load_chroma(u + x / 2), vv = load_chroma(v + x / 2);
-        __m256i green_low = _mm256_madd_epi16(_mm256_unpacklo_epi16(vv, one), k1_rest);
-        __m256i green_high = _mm256_madd_epi16(_mm256_unpackhi_epi16(vv, one), k1_rest);
-        __m256i red = channel(yy, vv, k0, half, half), green = channel(yy, uu, k1, green_low, green_high), blue = channel(yy, uu, k2, half, half);
-        __m256i c0 = k->blue_first ? blue : red, c2 = k->blue_first ? red : blue;
-        if (step == 3) store_rgb(rgb + (int64_t)x * 3, c0, green, c2);
-        else store_rgba(rgb + (int64_t)x * 4, c0, green, c2);
+    for (; x + 32 <= n; x += 32) {
+        __m256i yy = _mm256_loadu_si256((const __m256i *)(y + x)), uu = load_chroma(u + x / 2), vv = load_chroma(v + x / 2);
+        __m256i red = _mm256_mulhrs_epi16(vv, v0), blue = _mm256_mulhrs_epi16(uu, u2);
+        __m256i green = _mm256_add_epi16(_mm256_mulhrs_epi16(uu, u1), _mm256_mulhrs_epi16(vv, v1));
+        rgb_words a = mix(_mm256_unpacklo_epi8(yy, zero), _mm256_unpacklo_epi16(red, red), _mm256_unpacklo_epi16(green, green), _mm256_unpacklo_epi16(blue, blue), k);
+        rgb_words b = mix(_mm256_unpackhi_epi8(yy, zero), _mm256_unpackhi_epi16(red, red), _mm256_unpackhi_epi16(green, green), _mm256_unpackhi_epi16(blue, blue), k);
+        __m256i r = _mm256_packus_epi16(a.red, b.red), g = _mm256_packus_epi16(a.green, b.green), bl = _mm256_packus_epi16(a.blue, b.blue);
+        __m256i c0 = k->blue_first ? bl : r, c2 = k->blue_first ? r : bl;
+        if (step == 3) store_rgb(rgb + (int64_t)x * 3, c0, g, c2);
+        else store_rgba(rgb + (int64_t)x * 4, c0, g, c2);
     }
     leat_u8_yuv_to_rgb_ref(y + x, u + x / 2, v + x / 2, rgb + (int64_t)x * step, step, n - x, k);
 }

@@ -49,7 +49,7 @@ void leat__yuv_inverse_make(leat_yuv_inverse *k, int bt709, int full_range, int 
     double red = bt709 ? 0.2126 : 0.299, blue = bt709 ? 0.0722 : 0.114, green = 1.0 - red - blue;
     double luma = full_range ? 1.0 : 255.0 / 219.0, chroma = full_range ? 1.0 : 255.0 / 224.0;
     double to_red = 2.0 * (1.0 - red) * chroma, to_blue = 2.0 * (1.0 - blue) * chroma;
-    k->luma = fixed(luma, 13);
+    k->luma = fixed(luma, 14);
     k->v0 = fixed(to_red, 13);
     k->u1 = fixed(-to_blue * blue / green, 13);
     k->v1 = fixed(-to_red * red / green, 13);

@@ -21,13 +21,16 @@ void leat_u8_yuv_from_rgb_ref(const uint8_t *rgb0, const uint8_t *rgb1, int step
     }
 }
 
+/* The product of two words of 15 bits of fraction, rounded. */
+static int32_t product(int32_t a, int32_t b) { return (a * b + (1 << 14)) >> 15; }
+
 void leat_u8_yuv_to_rgb_ref(const uint8_t *y, const uint8_t *u, const uint8_t *v, uint8_t *rgb, int step, int n, const leat_yuv_inverse *k) {
     int red = k->blue_first ? 2 : 0;
     for (int x = 0; x < n; x++, rgb += step) {
-        int32_t luma = k->luma * (y[x] - k->y_offset) + 4096, cu = u[x / 2] - 128, cv = v[x / 2] - 128;
-        rgb[red] = clamp((luma + k->v0 * cv) >> 13);
-        rgb[1] = clamp((luma + k->u1 * cu + k->v1 * cv) >> 13);
-        rgb[2 - red] = clamp((luma + k->u2 * cu) >> 13);
+        int32_t luma = product(128 * (y[x] - k->y_offset), k->luma) + 32, cu = 256 * (u[x / 2] - 128), cv = 256 * (v[x / 2] - 128);
+        rgb[red] = clamp((luma + product(cv, k->v0)) >> 6);
+        rgb[1] = clamp((luma + product(cu, k->u1) + product(cv, k->v1)) >> 6);
+        rgb[2 - red] = clamp((luma + product(cu, k->u2)) >> 6);
         if (step == 4) rgb[3] = 255;
     }
 }

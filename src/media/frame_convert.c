@@ -77,32 +77,11 @@ static void join_packed(job *j, uint8_t *row, int n, const uint8_t *y, const uin
     last[luma_first ? 3 : 2] = v[half - 1];
 }
 
-/* 4:2:2 to 4:2:0: both rows' chroma averaged into the scratch, unless they are one. */
-static void share_chroma(job *j, yuv_rows *r, int half) {
-    if (r->u[0] == r->u[1]) return;
-    leat__yuv.average(r->u[0], r->u[1], j->s.u[0], half);
-    leat__yuv.average(r->v[0], r->v[1], j->s.v[0], half);
-    r->u[0] = r->u[1] = j->s.u[0];
-    r->v[0] = r->v[1] = j->s.v[0];
-}
-
-static void store_yuv(job *j, yuv_rows r, int x, int y, int y1, int n) {
+/* Rows into a packed target. */
+static void store_packed(job *j, yuv_rows r, int x, int y, int y1, int n) {
     leat_frame *f = j->target;
-    size_t half = ((size_t)n + 1) / 2;
-    if (is_packed(f->format)) {
-        join_packed(j, at(f, 0, x, y), n, r.y[0], r.u[0], r.v[0]);
-        if (y1 != y) join_packed(j, at(f, 0, x, y1), n, r.y[1], r.u[1], r.v[1]);
-        return;
-    }
-    share_chroma(j, &r, (int)half);
-    memcpy(at(f, 0, x, y), r.y[0], (size_t)n);
-    if (y1 != y) memcpy(at(f, 0, x, y1), r.y[1], (size_t)n);
-    if (f->format == LEAT_PIXEL_NV12) {
-        leat__yuv.join(r.u[0], r.v[0], at(f, 1, x, y), (int)half);
-        return;
-    }
-    memcpy(at(f, 1, x, y), r.u[0], half);
-    memcpy(at(f, 2, x, y), r.v[0], half);
+    join_packed(j, at(f, 0, x, y), n, r.y[0], r.u[0], r.v[0]);
+    if (y1 != y) join_packed(j, at(f, 0, x, y1), n, r.y[1], r.u[1], r.v[1]);
 }
 
 /* ---- between the shapes ---------------------------------------------------------------------------------------------------- */
@@ -119,7 +98,7 @@ static void rgb_to_yuv(job *j, const uint8_t *in0, const uint8_t *in1, int step,
     if (is_packed(f->format)) { /* each row has its own chroma: a row with itself */
         leat__yuv.from_rgb(in0, in0, step, s->y[0], s->y[0], s->u[0], s->v[0], n, &j->forward);
         leat__yuv.from_rgb(in1, in1, step, s->y[1], s->y[1], s->u[1], s->v[1], n, &j->forward);
-        store_yuv(j, (yuv_rows){{s->y[0], s->y[1]}, {s->u[0], s->u[1]}, {s->v[0], s->v[1]}}, x, y, y1, n);
+        store_packed(j, (yuv_rows){{s->y[0], s->y[1]}, {s->u[0], s->u[1]}, {s->v[0], s->v[1]}}, x, y, y1, n);
         return;
     }
     int planar = f->format == LEAT_PIXEL_I420;
@@ -140,7 +119,7 @@ static void convert_tile(job *j, int x, int y, int y1, int n) {
         if (!is_yuv(target->format)) {
             yuv_to_rgb(j, r, at(target, 0, x, y), at(target, 0, x, y1), rgb_step(target->format), n);
         } else if (same_yuv(source, target)) {
-            store_yuv(j, r, x, y, y1, n);
+            store_packed(j, r, x, y, y1, n);
         } else {
             yuv_to_rgb(j, r, j->s.rgb[0], y1 != y ? j->s.rgb[1] : j->s.rgb[0], 3, n);
             rgb_to_yuv(j, j->s.rgb[0], y1 != y ? j->s.rgb[1] : j->s.rgb[0], 3, x, y, y1, n);
@@ -156,12 +135,53 @@ static void convert_tile(job *j, int x, int y, int y1, int n) {
     for (int row = y; row <= y1; row++) leat__yuv.reorder(at(source, 0, x, row), step, at(target, 0, x, row), to, swap, n);
 }
 
-static void copy_planes(const leat_frame *source, leat_frame *target) {
-    for (int p = 0; p < leat__pixel_traits(source->format)->planes; p++) {
-        size_t bytes = (size_t)leat__plane_row_bytes(source->format, p, source->width);
-        for (int y = 0; y < leat__plane_rows(source->format, p, source->height); y++)
-            memcpy(target->plane[p] + y * target->stride[p], source->plane[p] + y * source->stride[p], bytes);
+/* ---- between YUV formats of one matrix and range, without scratch where that is possible ------------------------------------ */
+
+/* Packed 4:2:2 to 4:2:0: luma straight to its place; the rows' chroma averaged while it is still interleaved. */
+static void packed_tile(job *j, int x, int y, int y1, int n) {
+    leat_frame *target = j->target;
+    int luma_first = j->source->format == LEAT_PIXEL_YUY2, half = (n + 1) / 2, whole = n / 2 * 2;
+    uint8_t *pairs[2] = {j->s.pairs, j->s.rgb[0]};
+    for (int r = 0; r < 2; r++) {
+        const uint8_t *row = at(j->source, 0, x, r ? y1 : y);
+        uint8_t *luma = at(target, 0, x, r ? y1 : y);
+        leat__yuv.split(row, luma_first ? luma : pairs[r], luma_first ? pairs[r] : luma, whole);
+        if (whole == n) continue; /* an odd width ends inside a group */
+        const uint8_t *last = row + 2 * (int64_t)whole;
+        luma[whole] = last[luma_first ? 0 : 1];
+        pairs[r][whole] = last[luma_first ? 1 : 0];
+        pairs[r][whole + 1] = last[luma_first ? 3 : 2];
     }
+    uint8_t *chroma = target->format == LEAT_PIXEL_NV12 ? at(target, 1, x, y) : pairs[0];
+    leat__yuv.average(pairs[0], pairs[1], chroma, 2 * half);
+    if (target->format == LEAT_PIXEL_I420) leat__yuv.split(chroma, at(target, 1, x, y), at(target, 2, x, y), half);
+}
+
+static void copy_plane(const leat_frame *source, leat_frame *target, int p) {
+    size_t bytes = (size_t)leat__plane_row_bytes(source->format, p, source->width);
+    int rows = leat__plane_rows(source->format, p, source->height);
+    if (source->stride[p] == (int64_t)bytes && target->stride[p] == (int64_t)bytes) bytes *= (size_t)rows, rows = 1;
+    for (int y = 0; y < rows; y++) memcpy(target->plane[p] + y * target->stride[p], source->plane[p] + y * source->stride[p], bytes);
+}
+
+/* NV12 to I420 or back. */
+static void relay_planes(const leat_frame *source, leat_frame *target) {
+    int half = (source->width + 1) / 2;
+    copy_plane(source, target, 0);
+    for (int y = 0; y < source->height; y += 2) {
+        if (source->format == LEAT_PIXEL_NV12) leat__yuv.split(at(source, 1, 0, y), at(target, 1, 0, y), at(target, 2, 0, y), half);
+        else leat__yuv.join(at(source, 1, 0, y), at(source, 2, 0, y), at(target, 1, 0, y), half);
+    }
+}
+
+static void copy_planes(const leat_frame *source, leat_frame *target) {
+    for (int p = 0; p < leat__pixel_traits(source->format)->planes; p++) copy_plane(source, target, p);
+}
+
+static void convert_tiles(job *j, void (*tile)(job *j, int x, int y, int y1, int n)) {
+    int width = j->source->width, height = j->source->height;
+    for (int y = 0; y < height; y += 2)
+        for (int x = 0; x < width; x += TILE) tile(j, x, y, y + 1 < height ? y + 1 : y, width - x < TILE ? width - x : TILE);
 }
 
 int leat_frame_convert(const leat_frame *source, leat_frame *target) {
@@ -181,8 +201,8 @@ int leat_frame_convert(const leat_frame *source, leat_frame *target) {
     int through_rgb = is_yuv(target->format); /* the scratch between two YUV formats is red first */
     leat__yuv_inverse_make(&j.inverse, source->matrix == LEAT_MATRIX_BT709, source->full_range != 0, through_rgb ? 0 : blue_first(target->format));
     leat__yuv_forward_make(&j.forward, target->matrix == LEAT_MATRIX_BT709, target->full_range != 0, blue_first(source->format));
-    for (int y = 0; y < source->height; y += 2)
-        for (int x = 0; x < source->width; x += TILE)
-            convert_tile(&j, x, y, y + 1 < source->height ? y + 1 : y, source->width - x < TILE ? source->width - x : TILE);
+    int same = is_yuv(source->format) && is_yuv(target->format) && same_yuv(source, target), to_420 = same && !is_packed(target->format);
+    if (to_420 && !is_packed(source->format)) relay_planes(source, target);
+    else convert_tiles(&j, to_420 ? packed_tile : convert_tile);
     return LEAT_OK;
 }

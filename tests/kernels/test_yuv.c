@@ -196,6 +196,44 @@ static void test_frames(void **state) {
     }
 }
 
+/* Whole conversions have the same bits at every level; 4:2:2 to 4:2:0 averages rows and copies luma. */
+static void test_frame_bits(void **state) {
+    static const int sizes[][2] = {{1, 1}, {5, 3}, {67, 5}, {1090, 4}};
+    for (int s = 0; s < 4; s++)
+        for (int pair = 0; pair < LEAT_PIXEL_COUNT * LEAT_PIXEL_COUNT * 2; pair++) {
+            bytes block[3];
+            leat_frame in = make_frame((leat_pixel_format)(pair % LEAT_PIXEL_COUNT), sizes[s][0], sizes[s][1], &block[0]), out[2];
+            leat_pixel_format to = (leat_pixel_format)(pair / LEAT_PIXEL_COUNT % LEAT_PIXEL_COUNT);
+            for (size_t i = 0; i < block[0].n; i++) block[0].data[i] = (uint8_t)(kt_next() >> 33);
+            leat__cpu_select(LEAT_ISA_REF);
+            out[0] = make_frame(to, sizes[s][0], sizes[s][1], &block[1]);
+            out[0].full_range = pair / LEAT_PIXEL_COUNT / LEAT_PIXEL_COUNT;
+            assert_int_equal(leat_frame_convert(&in, &out[0]), LEAT_OK);
+            KT_EACH_LEVEL(level) {
+                out[1] = make_frame(to, sizes[s][0], sizes[s][1], &block[2]);
+                out[1].full_range = out[0].full_range;
+                assert_int_equal(leat_frame_convert(&in, &out[1]), LEAT_OK);
+                assert_memory_equal(block[1].data, block[2].data, block[1].n);
+                check_output(block[2]);
+            }
+            check_output(block[0]);
+            check_output(block[1]);
+        }
+    bytes block[2];
+    leat_frame in = make_frame(LEAT_PIXEL_YUY2, 5, 3, &block[0]), out = make_frame(LEAT_PIXEL_I420, 5, 3, &block[1]);
+    for (size_t i = 0; i < block[0].n; i++) block[0].data[i] = (uint8_t)(kt_next() >> 33);
+    assert_int_equal(leat_frame_convert(&in, &out), LEAT_OK);
+    for (int y = 0; y < 3; y++)
+        for (int x = 0; x < 5; x++) {
+            const uint8_t *a = in.plane[0] + (y & ~1) * 12 + x / 2 * 4, *b = in.plane[0] + ((y | 1) < 3 ? y | 1 : y) * 12 + x / 2 * 4;
+            assert_int_equal(out.plane[0][y * 5 + x], in.plane[0][y * 12 + 2 * x]);
+            assert_int_equal(out.plane[1][y / 2 * 3 + x / 2], (a[1] + b[1] + 1) / 2);
+            assert_int_equal(out.plane[2][y / 2 * 3 + x / 2], (a[3] + b[3] + 1) / 2);
+        }
+    check_output(block[0]);
+    check_output(block[1]);
+}
+
 static void test_layout(void **state) {
     leat_frame f = {0};
     uint8_t buffer[64];
@@ -221,6 +259,6 @@ static void test_layout(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_levels), cmocka_unit_test(test_forward_formula), cmocka_unit_test(test_inverse_formula),
-                                       cmocka_unit_test(test_frames), cmocka_unit_test(test_layout)};
+                                       cmocka_unit_test(test_frames), cmocka_unit_test(test_frame_bits), cmocka_unit_test(test_layout)};
     return cmocka_run_group_tests(tests, kt_seed, NULL);
 }
