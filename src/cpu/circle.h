@@ -17,6 +17,8 @@
 enum { CIRCLE_X, CIRCLE_Y, CIRCLE_R, CIRCLE_RED, CIRCLE_GREEN, CIRCLE_BLUE, CIRCLE_OPACITY, CIRCLE_FIELDS };
 enum { CIRCLE_TILE = 16 };  /* rows that are painted together */
 enum { CIRCLE_LANES = 64 }; /* circles of a word of bits */
+enum { CIRCLE_EDGES = 4 };   /* edges that are looked at together */
+enum { CIRCLE_BATCH = 16 }; /* regions that are coloured together */
 
 /* What painting does to each byte, by channel.  With x = 257 b, ((x * mul >> 16) + add) >> 8 gives the table, or all of it but for `patched`
  * bytes a channel, which are off by one; proved entry by entry when the map is made.  Exact ties of rounding may defeat that: then the table
@@ -44,10 +46,35 @@ typedef struct leat_circle_spans {
     int32_t x0[CIRCLE_TILE], x1[CIRCLE_TILE];
 } leat_circle_spans;
 
-/* A bit a row: the span is not empty; its left edge > 0; its right edge < width. */
+/* A bit a row: the span is not empty; its left edge > 0; its right edge < width.  Kept in one word, or passing it would go through memory in pieces. */
 typedef struct leat_circle_flags {
-    uint16_t alive, left, right;
+    uint64_t bits; /* 16 bits each, in this order */
 } leat_circle_flags;
+static inline leat_circle_flags leat__circle_flags(unsigned alive, unsigned left, unsigned right) {
+    return (leat_circle_flags){alive | (uint64_t)left << 16 | (uint64_t)right << 32};
+}
+static inline unsigned leat__circle_alive(leat_circle_flags f) { return f.bits & 0xffff; }
+static inline unsigned leat__circle_left(leat_circle_flags f) { return f.bits >> 16 & 0xffff; }
+static inline unsigned leat__circle_right(leat_circle_flags f) { return f.bits >> 32 & 0xffff; }
+
+/* Prefix sums along the rows of an image: left of x on row y are, of R, G, B and 1,
+ *     within[(y * (width + 1) + x) * 4 ..] + before[(y * blocks + x / CIRCLE_BLOCK) * 4 ..],
+ * the second only where the row has several blocks of columns.  Rows are padded to a multiple of CIRCLE_TILE. */
+enum { CIRCLE_BLOCK = 256 }; /* columns whose sums 16 bits hold; one block may hold CIRCLE_BLOCK + 1 */
+typedef struct leat_circle_table {
+    uint16_t *within;
+    int32_t  *before;
+    int32_t   width, blocks;
+} leat_circle_table;
+
+/* Edges that cut a row, from left to right, with the runs between them.  Whole groups of CIRCLE_EDGES are read and written: the edges from n on stand at the
+ * canvas's right border. */
+typedef struct leat_circle_list {
+    const uint32_t *edges; /* [n + 1] place in x of each one's column */
+    int32_t        *at;    /* [n + 1] their x on a row */
+    int32_t        *sums;  /* [n + 1, 4] of the run left of each: reference R, G, B and pixels */
+    int             n, is_located; /* 1: `at` is filled for the first row, and in order */
+} leat_circle_list;
 
 /* What a circle does to a colour: v = trunc((front + v * (1 / 255.0) * keep) * 255 + 0.5); and the same in integers: (v * scale + shift) >> 23, which is
  * right unless the low 23 bits of the sum are below CIRCLE_DOUBT. */
@@ -60,9 +87,13 @@ typedef struct leat_circle_paint {
 typedef struct leat_circle_kernels {
     /* Fills *spans for rows y .. y + CIRCLE_TILE - 1. */
     leat_circle_flags (*spans)(const leat_circle_outline *outline, const double *circle, int width, int y, leat_circle_spans *spans);
-    /* Regions of one colour each: region i is white painted by the circles in masks [n, words], sums [n, 4] are over its pixels: reference
-     * R, G, B and 1.  Returns the sum over i and channels of v * (v * ones - 2 * sum), an exact integer. */
-    int64_t (*regions)(const leat_circle_paint *paints, const uint8_t *ground, const uint64_t *masks, int words, const int32_t *sums, int n);
+    /* Rows y, y + 1, ..: at[i] = x[edges[i] + row], i in [0, n]; sums[i] += P(at[i]) - P(at[i - 1]), P being what the table has left of x, P(at[-1]) = 0.
+     * Stops at a row on which some at[i] > at[i + 1], when `at` is filled but nothing added; returns the rows done. */
+    int (*add_rows)(const leat_circle_table *table, int y, int rows, const int32_t *x, const leat_circle_list *list);
+    /* Regions of one colour each: region i is `ground` painted by the circles in masks [words, stride]; sums [n, 4] are over its pixels: reference R, G, B
+     * and 1, below 2^22 pixels.  Returns the sum over i and channels of v * (v * ones - 2 * sum), an exact integer.  Up to CIRCLE_BATCH - 1 regions after
+     * the last one are read: their sums are 0. */
+    int64_t (*regions)(const leat_circle_paint *paints, const uint8_t *ground, const uint64_t *masks, int words, int stride, const int32_t *sums, int n);
     void (*map)(const double *circle, leat_circle_map *map);
     /* Paints pixels [x0[i], x1[i]) of row i of packed RGB.  Reads and rewrites up to 64 bytes past the span. */
     void (*paint)(const leat_circle_map *map, uint8_t *rgb, int64_t stride, const int32_t *x0, const int32_t *x1, int rows);

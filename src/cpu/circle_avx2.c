@@ -1,4 +1,4 @@
-/* circle_avx2.c - the circle fitter's kernels, 8 lanes of float or 4 of double; contraction is off, so the doubles are the reference's. */
+/* circle_avx2.c - the circle fitter's kernels, 8 lanes of 32 bits, 32 of 8; contraction is off, so that doubles are the reference's. */
 #include "cpu/circle.h"
 
 #include <immintrin.h>
@@ -35,10 +35,8 @@ static unsigned spans_of_8(const leat_circle_outline *o, int width, int y, int i
     __m256i x1 = _mm256_max_epi32(edge_of(_mm256_add_ps(fraction, half), base, slack, right, &doubt1), empty);
     _mm256_storeu_si256((__m256i *)(s->x0 + i), x0);
     _mm256_storeu_si256((__m256i *)(s->x1 + i), x1);
-    unsigned alive = bits_of(as_mask(_mm256_cmpgt_epi32(x1, x0)));
-    f->alive |= (uint16_t)(alive << i);
-    f->left |= (uint16_t)((alive & bits_of(as_mask(_mm256_cmpgt_epi32(x0, _mm256_setzero_si256())))) << i);
-    f->right |= (uint16_t)((alive & bits_of(as_mask(_mm256_cmpgt_epi32(right, x1)))) << i);
+    unsigned alive = bits_of(as_mask(_mm256_cmpgt_epi32(x1, x0))), left = bits_of(as_mask(_mm256_cmpgt_epi32(x0, _mm256_setzero_si256())));
+    f->bits |= leat__circle_flags(alive, alive & left, alive & bits_of(as_mask(_mm256_cmpgt_epi32(right, x1)))).bits << i;
     return bits_of(_mm256_or_ps(near, _mm256_and_ps(full, _mm256_or_ps(doubt0, doubt1)))) << i;
 }
 
@@ -48,64 +46,128 @@ static leat_circle_flags spans_avx2(const leat_circle_outline *o, const double *
     return doubt ? leat__circle_settle(circle, width, y, doubt, f, s) : f;
 }
 
+/* ---- rows ------------------------------------------------------------------------------------------------------------------------------- */
+
+/* By whole groups of edges: their number seldom changes from row to row, so that the branches are foreseen. */
+static inline __attribute__((always_inline)) int32_t locate(const int32_t *x, const uint32_t *edges, int n, int32_t *at) {
+    int32_t last = 0, disorder = 0; /* below 0: some x was smaller than the one before */
+    for (int i = 0; i <= n; i += CIRCLE_EDGES)
+#pragma GCC unroll 4
+        for (int k = 0; k < CIRCLE_EDGES; k++) {
+            int32_t here = x[edges[i + k]];
+            disorder |= here - last;
+            at[i + k] = last = here;
+        }
+    return disorder;
+}
+
+static inline __attribute__((always_inline)) void add_runs(const uint16_t *within, const int32_t *before, const int32_t *at, int n, int32_t *sums, const int wide) {
+    __m128i last = _mm_setzero_si128();
+    for (int i = 0; i <= n; i += CIRCLE_EDGES)
+#pragma GCC unroll 4
+        for (int k = 0; k < CIRCLE_EDGES; k++) {
+            size_t   x = (uint32_t)at[i + k];
+            __m128i *sum = (__m128i *)(sums + 4 * (i + k)), here = _mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)(within + 4 * x)));
+            if (wide) here = _mm_add_epi32(here, _mm_load_si128((const __m128i *)(before + 4 * (x / CIRCLE_BLOCK))));
+            _mm_store_si128(sum, _mm_add_epi32(_mm_load_si128(sum), _mm_sub_epi32(here, last)));
+            last = here;
+        }
+}
+
+static inline __attribute__((always_inline)) int add_ordered(const leat_circle_table *t, int y, int rows, const int32_t *x, const leat_circle_list *list, const int wide) {
+    const uint16_t *within = t->within + (int64_t)y * (t->width + 1) * 4;
+    const int32_t  *before = t->before + (int64_t)y * t->blocks * 4;
+    for (int row = 0; row < rows; row++, within += (t->width + 1) * 4, before += t->blocks * 4) {
+        if ((row > 0 || !list->is_located) && locate(x + row, list->edges, list->n, list->at) < 0) return row;
+        add_runs(within, before, list->at, list->n, list->sums, wide);
+    }
+    return rows;
+}
+
+static int add_rows_avx2(const leat_circle_table *t, int y, int rows, const int32_t *x, const leat_circle_list *list) {
+    return t->blocks == 1 ? add_ordered(t, y, rows, x, list, 0) : add_ordered(t, y, rows, x, list, 1);
+}
+
 /* ---- regions -------------------------------------------------------------------------------------------------------------------- */
 
 typedef struct colours {
-    __m256d c[3];
+    __m256i c[3]; /* 8 regions */
 } colours;
 
-/* trunc((front + v * (1 / 255.0) * keep) * 255 + 0.5) in the lanes of `in`. */
-static __m256d painted(__m256d v, __m256d in, double front, __m256d keep) {
-    __m256d back = _mm256_mul_pd(_mm256_mul_pd(v, _mm256_set1_pd(1.0 / 255.0)), keep);
-    __m256d out = _mm256_add_pd(_mm256_mul_pd(_mm256_add_pd(_mm256_set1_pd(front), back), _mm256_set1_pd(255)), _mm256_set1_pd(0.5));
-    return _mm256_blendv_pd(v, _mm256_round_pd(out, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC), in);
+/* Regions of 8: the low and the high halves of their masks. */
+typedef struct mask_halves {
+    __m256i  half[2];
+    uint64_t any;
+} mask_halves;
+
+static mask_halves halves_of(const uint64_t *masks) {
+    __m256 a = _mm256_loadu_ps((const float *)masks), b = _mm256_loadu_ps((const float *)(masks + 4));
+    __m256i low = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88)), high = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0xdd));
+    __m256i both = _mm256_castps_si256(_mm256_or_ps(a, b));
+    __m128i any = _mm_or_si128(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
+    return (mask_halves){{_mm256_permute4x64_epi64(low, 0xd8), _mm256_permute4x64_epi64(high, 0xd8)},
+                         (uint64_t)_mm_cvtsi128_si64(any) | (uint64_t)_mm_extract_epi64(any, 1)};
 }
 
-static colours paint_word(const leat_circle_paint *paints, __m256i masks, uint64_t any, colours v) {
-    for (; any; any &= any - 1) {
-        const leat_circle_paint *p = &paints[__builtin_ctzll(any)];
-        __m256i bit = _mm256_set1_epi64x((long long)(any & -any));
-        __m256d in = _mm256_castsi256_pd(_mm256_cmpeq_epi64(_mm256_and_si256(masks, bit), bit)), keep = _mm256_set1_pd(p->keep);
-        for (int c = 0; c < 3; c++) v.c[c] = painted(v.c[c], in, p->front[c], keep);
+/* Integer painting; lanes whose rounding is not certain are set in *doubt. */
+static colours paint_word(const leat_circle_paint *paints, const uint64_t *masks, colours v, __m256i *doubt) {
+    const __m256i certain = _mm256_set1_epi32(0x7fffff & -CIRCLE_DOUBT);
+    mask_halves   m = halves_of(masks);
+    for (uint64_t any = m.any; any; any &= any - 1) {
+        int at = __builtin_ctzll(any);
+        const leat_circle_paint *p = &paints[at];
+        __m256i bit = _mm256_set1_epi32((int)(1u << (at & 31))), in = _mm256_cmpeq_epi32(_mm256_and_si256(m.half[at >> 5], bit), bit);
+        __m256i scale = _mm256_set1_epi32(p->scale);
+        for (int c = 0; c < 3; c++) {
+            __m256i wide = _mm256_add_epi32(_mm256_mullo_epi32(v.c[c], scale), _mm256_set1_epi32(p->shift[c]));
+            __m256i tie = _mm256_cmpeq_epi32(_mm256_and_si256(wide, certain), _mm256_setzero_si256());
+            *doubt = _mm256_or_si256(*doubt, _mm256_and_si256(tie, in));
+            v.c[c] = _mm256_blendv_epi8(v.c[c], _mm256_srli_epi32(wide, 23), in);
+        }
     }
     return v;
 }
 
-/* Four rows of 4 sums to four columns of doubles. */
-static void columns(const int32_t *sums, __m256d out[4]) {
-    const __m128i *rows = (const __m128i *)sums;
-    __m128i a = _mm_loadu_si128(rows), b = _mm_loadu_si128(rows + 1), c = _mm_loadu_si128(rows + 2), d = _mm_loadu_si128(rows + 3);
-    __m128i ab0 = _mm_unpacklo_epi32(a, b), ab1 = _mm_unpackhi_epi32(a, b), cd0 = _mm_unpacklo_epi32(c, d), cd1 = _mm_unpackhi_epi32(c, d);
-    out[0] = _mm256_cvtepi32_pd(_mm_unpacklo_epi64(ab0, cd0));
-    out[1] = _mm256_cvtepi32_pd(_mm_unpackhi_epi64(ab0, cd0));
-    out[2] = _mm256_cvtepi32_pd(_mm_unpacklo_epi64(ab1, cd1));
-    out[3] = _mm256_cvtepi32_pd(_mm_unpackhi_epi64(ab1, cd1));
+/* 8 rows of 4 sums to 4 columns. */
+static void columns_of(const int32_t *sums, __m256i out[4]) {
+    __m256i row[4];
+    for (int i = 0; i < 4; i++) {
+        __m256i low = _mm256_castsi128_si256(_mm_load_si128((const __m128i *)(sums + 4 * i)));
+        row[i] = _mm256_inserti128_si256(low, _mm_load_si128((const __m128i *)(sums + 16 + 4 * i)), 1);
+    }
+    __m256i ab0 = _mm256_unpacklo_epi32(row[0], row[1]), ab1 = _mm256_unpackhi_epi32(row[0], row[1]);
+    __m256i cd0 = _mm256_unpacklo_epi32(row[2], row[3]), cd1 = _mm256_unpackhi_epi32(row[2], row[3]);
+    out[0] = _mm256_unpacklo_epi64(ab0, cd0);
+    out[1] = _mm256_unpackhi_epi64(ab0, cd0);
+    out[2] = _mm256_unpacklo_epi64(ab1, cd1);
+    out[3] = _mm256_unpackhi_epi64(ab1, cd1);
 }
 
-/* Whole numbers below 2^53 throughout, so that the doubles are exact. */
-static __m256d four_regions(const leat_circle_paint *paints, const uint8_t *ground, const uint64_t *masks, int words, const int32_t *sums, __m256d total) {
-    colours v;
-    __m256d sum[4];
-    for (int c = 0; c < 3; c++) v.c[c] = _mm256_set1_pd(ground[c]);
-    for (int w = 0; w < words; w++) {
-        uint64_t m0 = masks[w], m1 = masks[words + w], m2 = masks[2 * words + w], m3 = masks[3 * words + w];
-        __m256i lanes = _mm256_setr_epi64x((long long)m0, (long long)m1, (long long)m2, (long long)m3);
-        v = paint_word(paints + w * CIRCLE_LANES, lanes, m0 | m1 | m2 | m3, v);
+/* Adds v * (v * ones - 2 * sum), which is below 2^31 * 2^8, to 4 sums of 64 bits. */
+static __m256i add_errors(__m256i total, colours v, const int32_t *sums) {
+    __m256i column[4];
+    columns_of(sums, column);
+    for (int c = 0; c < 3; c++) {
+        __m256i part = _mm256_sub_epi32(_mm256_mullo_epi32(v.c[c], column[3]), _mm256_slli_epi32(column[c], 1));
+        total = _mm256_add_epi64(total, _mm256_mul_epi32(part, v.c[c]));
+        total = _mm256_add_epi64(total, _mm256_mul_epi32(_mm256_srli_epi64(part, 32), _mm256_srli_epi64(v.c[c], 32)));
     }
-    columns(sums, sum);
-    for (int c = 0; c < 3; c++)
-        total = _mm256_fmadd_pd(v.c[c], _mm256_fnmadd_pd(_mm256_set1_pd(2), sum[c], _mm256_mul_pd(v.c[c], sum[3])), total);
     return total;
 }
 
-static int64_t regions_avx2(const leat_circle_paint *paints, const uint8_t *ground, const uint64_t *masks, int words, const int32_t *sums, int n) {
-    __m256d total = _mm256_setzero_pd();
-    double  lanes[4];
-    int     i = 0;
-    for (; i + 4 <= n; i += 4) total = four_regions(paints, ground, masks + i * words, words, sums + 4 * i, total);
-    _mm256_storeu_pd(lanes, total);
-    int64_t whole = (int64_t)(lanes[0] + lanes[1] + lanes[2] + lanes[3]);
-    return i < n ? whole + leat__circle_ref.regions(paints, ground, masks + i * words, words, sums + 4 * i, n - i) : whole;
+static int64_t regions_avx2(const leat_circle_paint *paints, const uint8_t *ground, const uint64_t *masks, int words, int stride, const int32_t *sums, int n) {
+    __m256i total = _mm256_setzero_si256();
+    int64_t lanes[4], doubtful = 0;
+    for (int i = 0; i < n; i += 8) {
+        colours v;
+        __m256i doubt = _mm256_setzero_si256();
+        for (int c = 0; c < 3; c++) v.c[c] = _mm256_set1_epi32(ground[c]);
+        for (int w = 0; w < words; w++) v = paint_word(paints + w * CIRCLE_LANES, masks + w * stride + i, v, &doubt);
+        if (_mm256_testz_si256(doubt, doubt)) total = add_errors(total, v, sums + 4 * i);
+        else doubtful += leat__circle_ref.regions(paints, ground, masks + i, words, stride, sums + 4 * i, 8);
+    }
+    _mm256_storeu_si256((__m256i *)lanes, total);
+    return lanes[0] + lanes[1] + lanes[2] + lanes[3] + doubtful;
 }
 
 /* ---- maps ------------------------------------------------------------------------------------------------------------------------------- */
@@ -281,5 +343,5 @@ static uint64_t painted_sse_avx2(const leat_circle_map *map, const uint8_t *a, c
 }
 
 void leat__circle_fill_avx2(leat_circle_kernels *k) {
-    *k = (leat_circle_kernels){spans_avx2, regions_avx2, map_avx2, paint_avx2, sse_avx2, painted_sse_avx2, "avx2"};
+    *k = (leat_circle_kernels){spans_avx2, add_rows_avx2, regions_avx2, map_avx2, paint_avx2, sse_avx2, painted_sse_avx2, "avx2"};
 }

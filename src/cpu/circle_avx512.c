@@ -1,4 +1,4 @@
-/* circle_avx512.c - the circle fitter's kernels, 16 lanes of float or 8 of double; contraction is off, so the doubles are the reference's. */
+/* circle_avx512.c - the circle fitter's kernels, 16 lanes; what it does not fill is AVX2's. */
 #include "cpu/circle.h"
 
 #include <immintrin.h>
@@ -30,7 +30,7 @@ static leat_circle_flags spans_avx512(const leat_circle_outline *o, const double
     __mmask16 alive = _mm512_cmplt_epi32_mask(x0, x1);
     _mm512_storeu_si512(s->x0, x0);
     _mm512_storeu_si512(s->x1, x1);
-    leat_circle_flags f = {alive, _mm512_mask_cmpgt_epi32_mask(alive, x0, _mm512_setzero_si512()), _mm512_mask_cmplt_epi32_mask(alive, x1, right)};
+    leat_circle_flags f = leat__circle_flags(alive, _mm512_mask_cmpgt_epi32_mask(alive, x0, _mm512_setzero_si512()), _mm512_mask_cmplt_epi32_mask(alive, x1, right));
     unsigned          doubt = near | (full & (doubt0 | doubt1));
     return __builtin_expect(doubt != 0, 0) ? leat__circle_settle(circle, width, y, doubt, f, s) : f;
 }
@@ -38,52 +38,67 @@ static leat_circle_flags spans_avx512(const leat_circle_outline *o, const double
 /* ---- regions -------------------------------------------------------------------------------------------------------------------- */
 
 typedef struct colours {
-    __m512d c[3];
+    __m512i c[3]; /* 16 regions */
 } colours;
 
-/* trunc((front + v * (1 / 255.0) * keep) * 255 + 0.5) in the lanes of `in`. */
-static __m512d painted(__m512d v, __mmask8 in, double front, __m512d keep) {
-    __m512d back = _mm512_mul_pd(_mm512_mul_pd(v, _mm512_set1_pd(1.0 / 255.0)), keep);
-    __m512d out = _mm512_add_pd(_mm512_mul_pd(_mm512_add_pd(_mm512_set1_pd(front), back), _mm512_set1_pd(255)), _mm512_set1_pd(0.5));
-    return _mm512_mask_roundscale_pd(v, in, out, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
-}
-
-static colours paint_word(const leat_circle_paint *paints, __m512i masks, colours v) {
-    uint64_t any = (uint64_t)_mm512_reduce_or_epi64(masks);
-    for (; any; any &= any - 1) {
+/* Integer painting; lanes whose rounding is not certain are set in *doubt. */
+static colours paint_word(const leat_circle_paint *paints, const uint64_t *masks, colours v, __mmask16 *doubt) {
+    const __m512i certain = _mm512_set1_epi32(0x7fffff & -CIRCLE_DOUBT);
+    __m512i       first = _mm512_loadu_si512(masks), second = _mm512_loadu_si512(masks + 8);
+    for (uint64_t any = (uint64_t)_mm512_reduce_or_epi64(_mm512_or_si512(first, second)); any; any &= any - 1) {
         const leat_circle_paint *p = &paints[__builtin_ctzll(any)];
-        __mmask8 in = _mm512_test_epi64_mask(masks, _mm512_set1_epi64((long long)(any & -any)));
-        __m512d  keep = _mm512_set1_pd(p->keep);
-        for (int c = 0; c < 3; c++) v.c[c] = painted(v.c[c], in, p->front[c], keep);
+        __m512i   bit = _mm512_set1_epi64((long long)(any & -any)), scale = _mm512_set1_epi32(p->scale);
+        __mmask16 in = _mm512_kunpackb(_mm512_test_epi64_mask(second, bit), _mm512_test_epi64_mask(first, bit));
+        for (int c = 0; c < 3; c++) {
+            __m512i wide = _mm512_add_epi32(_mm512_mullo_epi32(v.c[c], scale), _mm512_set1_epi32(p->shift[c]));
+            *doubt |= _mm512_mask_testn_epi32_mask(in, wide, certain);
+            v.c[c] = _mm512_mask_srli_epi32(v.c[c], in, wide, 23);
+        }
     }
     return v;
 }
 
-static __m512i gather_words(const uint64_t *masks, int words, __mmask8 lanes) {
-    const __m512i steps = _mm512_mullo_epi64(_mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), _mm512_set1_epi64(words));
-    return _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), lanes, steps, masks, 8);
+static __m512i row_pair(const int32_t *sums) {
+    __m512i v = _mm512_castsi128_si512(_mm_load_si128((const __m128i *)sums));
+    v = _mm512_inserti32x4(v, _mm_load_si128((const __m128i *)(sums + 16)), 1);
+    v = _mm512_inserti32x4(v, _mm_load_si128((const __m128i *)(sums + 32)), 2);
+    return _mm512_inserti32x4(v, _mm_load_si128((const __m128i *)(sums + 48)), 3);
 }
 
-static __m512d column(const int32_t *sums, int c, __mmask8 lanes) {
-    const __m256i steps = _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28);
-    return _mm512_cvtepi32_pd(_mm256_mmask_i32gather_epi32(_mm256_setzero_si256(), lanes, steps, sums + c, 4));
+/* 16 rows of 4 sums to 4 columns. */
+static void columns_of(const int32_t *sums, __m512i out[4]) {
+    __m512i a = row_pair(sums), b = row_pair(sums + 4), c = row_pair(sums + 8), d = row_pair(sums + 12);
+    __m512i ab0 = _mm512_unpacklo_epi32(a, b), ab1 = _mm512_unpackhi_epi32(a, b), cd0 = _mm512_unpacklo_epi32(c, d), cd1 = _mm512_unpackhi_epi32(c, d);
+    out[0] = _mm512_unpacklo_epi64(ab0, cd0);
+    out[1] = _mm512_unpackhi_epi64(ab0, cd0);
+    out[2] = _mm512_unpacklo_epi64(ab1, cd1);
+    out[3] = _mm512_unpackhi_epi64(ab1, cd1);
 }
 
-/* Whole numbers below 2^53 throughout, so that the doubles are exact. */
-static int64_t regions_avx512(const leat_circle_paint *paints, const uint8_t *ground, const uint64_t *masks, int words, const int32_t *sums, int n) {
-    __m512d total = _mm512_setzero_pd();
-    for (int i = 0; i < n; i += 8) {
-        __mmask8 lanes = (__mmask8)(n - i >= 8 ? 255 : (1 << (n - i)) - 1);
-        colours  v;
-        for (int c = 0; c < 3; c++) v.c[c] = _mm512_set1_pd(ground[c]);
-        for (int w = 0; w < words; w++) v = paint_word(paints + w * CIRCLE_LANES, gather_words(masks + i * words + w, words, lanes), v);
-        __m512d ones = column(sums + 4 * i, 3, lanes);
-        for (int c = 0; c < 3; c++) {
-            __m512d sum = column(sums + 4 * i, c, lanes);
-            total = _mm512_fmadd_pd(v.c[c], _mm512_fnmadd_pd(_mm512_set1_pd(2), sum, _mm512_mul_pd(v.c[c], ones)), total);
-        }
+/* Adds v * (v * ones - 2 * sum), which is below 2^31 * 2^8, to 8 sums of 64 bits. */
+static __m512i add_errors(__m512i total, colours v, const int32_t *sums) {
+    __m512i column[4];
+    columns_of(sums, column);
+    for (int c = 0; c < 3; c++) {
+        __m512i part = _mm512_sub_epi32(_mm512_mullo_epi32(v.c[c], column[3]), _mm512_slli_epi32(column[c], 1));
+        total = _mm512_add_epi64(total, _mm512_mul_epi32(part, v.c[c]));
+        total = _mm512_add_epi64(total, _mm512_mul_epi32(_mm512_srli_epi64(part, 32), _mm512_srli_epi64(v.c[c], 32)));
     }
-    return (int64_t)_mm512_reduce_add_pd(total);
+    return total;
+}
+
+static int64_t regions_avx512(const leat_circle_paint *paints, const uint8_t *ground, const uint64_t *masks, int words, int stride, const int32_t *sums, int n) {
+    __m512i total = _mm512_setzero_si512();
+    int64_t doubtful = 0;
+    for (int i = 0; i < n; i += CIRCLE_BATCH) {
+        colours   v;
+        __mmask16 doubt = 0;
+        for (int c = 0; c < 3; c++) v.c[c] = _mm512_set1_epi32(ground[c]);
+        for (int w = 0; w < words; w++) v = paint_word(paints + w * CIRCLE_LANES, masks + w * stride + i, v, &doubt);
+        if (doubt == 0) total = add_errors(total, v, sums + 4 * i);
+        else doubtful += leat__circle_ref.regions(paints, ground, masks + i, words, stride, sums + 4 * i, CIRCLE_BATCH);
+    }
+    return _mm512_reduce_add_epi64(total) + doubtful;
 }
 
 void leat__circle_fill_avx512(leat_circle_kernels *k) {

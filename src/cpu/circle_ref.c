@@ -42,13 +42,12 @@ leat_circle_outline leat__circle_outline_of(const double *c) {
 
 leat_circle_flags leat__circle_settle(const double *circle, int width, int y, unsigned doubt, leat_circle_flags f, leat_circle_spans *s) {
     for (; doubt; doubt &= doubt - 1) {
-        int i = __builtin_ctz(doubt), x0, x1, bit = 1 << i;
+        int i = __builtin_ctz(doubt), x0, x1;
         leat__circle_span(circle, width, y + i, &x0, &x1);
         s->x0[i] = x0;
         s->x1[i] = x1;
-        f.alive = (uint16_t)(x0 < x1 ? f.alive | bit : f.alive & ~bit);
-        f.left = (uint16_t)(x0 < x1 && x0 > 0 ? f.left | bit : f.left & ~bit);
-        f.right = (uint16_t)(x0 < x1 && x1 < width ? f.right | bit : f.right & ~bit);
+        f.bits &= ~(leat__circle_flags(1, 1, 1).bits << i);
+        f.bits |= leat__circle_flags(x0 < x1, x0 < x1 && x0 > 0, x0 < x1 && x1 < width).bits << i;
     }
     return f;
 }
@@ -129,18 +128,47 @@ void leat__circle_map_fit(leat_circle_map *map, const double *c, leat_circle_mat
             patch_channel(map, channel, patch, patch < missed[channel], wrong[channel][patch]);
 }
 
-static int64_t regions_ref(const leat_circle_paint *paints, const uint8_t *ground, const uint64_t *masks, int words, const int32_t *sums, int n) {
+static int64_t regions_ref(const leat_circle_paint *paints, const uint8_t *ground, const uint64_t *masks, int words, int stride, const int32_t *sums, int n) {
     int64_t total = 0;
     for (int i = 0; i < n; i++) {
         int v[3] = {ground[0], ground[1], ground[2]};
         for (int w = 0; w < words; w++)
-            for (uint64_t rest = masks[i * words + w]; rest; rest &= rest - 1) {
+            for (uint64_t rest = masks[w * stride + i]; rest; rest &= rest - 1) {
                 const leat_circle_paint *p = &paints[w * CIRCLE_LANES + __builtin_ctzll(rest)];
                 for (int c = 0; c < 3; c++) v[c] = paint_byte(p->front[c], p->keep, v[c]);
             }
         for (int c = 0; c < 3; c++) total += v[c] * ((int64_t)v[c] * sums[4 * i + 3] - 2 * (int64_t)sums[4 * i + c]);
     }
     return total;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------------------------------- */
+
+static int locate(const int32_t *x, const leat_circle_list *list) {
+    int disorder = 0;
+    for (int i = 0; i <= list->n; i++) list->at[i] = x[list->edges[i]];
+    for (int i = 0; i < list->n; i++) disorder |= list->at[i] > list->at[i + 1];
+    return disorder;
+}
+
+static void add_runs(const leat_circle_table *t, int y, const leat_circle_list *list) {
+    const uint16_t *within = t->within + (int64_t)y * (t->width + 1) * 4;
+    const int32_t  *before = t->before + (int64_t)y * t->blocks * 4;
+    int32_t         last[4] = {0}, *sums = list->sums;
+    for (int i = 0; i <= list->n; i++, sums += 4)
+        for (int c = 0; c < 4; c++) {
+            int32_t here = within[4 * list->at[i] + c] + before[(t->blocks > 1 ? list->at[i] / CIRCLE_BLOCK : 0) * 4 + c];
+            sums[c] += here - last[c];
+            last[c] = here;
+        }
+}
+
+static int add_rows_ref(const leat_circle_table *t, int y, int rows, const int32_t *x, const leat_circle_list *list) {
+    for (int row = 0; row < rows; row++) {
+        if ((row > 0 || !list->is_located) && locate(x + row, list)) return row;
+        add_runs(t, y + row, list);
+    }
+    return rows;
 }
 
 /* ---- pixels ------------------------------------------------------------------------------------------------------------------- */
@@ -170,4 +198,4 @@ static uint64_t painted_sse_ref(const leat_circle_map *map, const uint8_t *a, co
     return sum;
 }
 
-const leat_circle_kernels leat__circle_ref = {spans_ref, regions_ref, map_ref, paint_ref, sse_ref, painted_sse_ref, "ref"};
+const leat_circle_kernels leat__circle_ref = {spans_ref, add_rows_ref, regions_ref, map_ref, paint_ref, sse_ref, painted_sse_ref, "ref"};

@@ -111,7 +111,7 @@ int leat_circle_evaluate(leat_circle_evaluator *e, const leat_circle *circles, i
     int status = leat_circles_check(circles, count, NULL);
     if (status != LEAT_OK) return status;
     const leat_circle_target *t = e->target;
-    if (t->is_flat && t->within && count <= SWEEP_MOST_CIRCLES) *sse = t->squares + (uint64_t)leat__circle_sweep_run(e->sweep, t, circles, (int)count);
+    if (t->is_flat && t->table.within && count <= SWEEP_MOST_CIRCLES) *sse = t->squares + (uint64_t)leat__circle_sweep_run(e->sweep, t, circles, (int)count);
     else *sse = count == 1 ? evaluate_one(e, circles) : evaluate_bands(e, circles, count);
     return LEAT_OK;
 }

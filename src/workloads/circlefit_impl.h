@@ -5,31 +5,16 @@
 #include "cpu/circle.h"
 #include "leat/circlefit.h"
 
-/* Columns of a block of prefix sums: what 16 bits can hold; an image of 256 columns has one block. */
-enum { LEAT_CIRCLE_BLOCK = 257 };
-
 struct leat_circle_target {
     int64_t    refs;      /* atomic */
     leat_image reference, canvas; /* padded */
     uint64_t   sse;       /* of the bare canvas */
     uint64_t   squares;   /* sum of reference^2 over pixels and channels */
-    uint16_t  *within;    /* [height, width + 1, 4] sums of the reference left of x, from the beginning of x's block: R, G, B, pixels; NULL = too large */
-    int32_t   *before;    /* [height, blocks, 4] of the blocks left of it */
-    int        blocks;    /* a row */
+    leat_circle_table table; /* of the reference; within NULL: too large an image */
     uint32_t  *errors;    /* [height, width + 1] squared error of the canvas left of x */
     uint8_t    ground[3]; /* the canvas's one colour */
     int        is_flat;   /* it has one */
 };
-
-/* Prefix sums of a row: left of x stand within[4 x ..] + before[4 (x / LEAT_CIRCLE_BLOCK) ..]. */
-typedef struct leat_circle_row {
-    const uint16_t *within;
-    const int32_t  *before;
-} leat_circle_row;
-
-static inline leat_circle_row leat__circle_target_row(const leat_circle_target *t, int y) {
-    return (leat_circle_row){t->within + (int64_t)y * (t->reference.width + 1) * 4, t->before + (int64_t)y * t->blocks * 4};
-}
 
 /* Images whose rows, `stride` bytes apart, are followed by at least 64 bytes that belong to them.  LEAT_ENOMEM. */
 int  leat__circle_image_alloc(int width, int height, leat_image *image);

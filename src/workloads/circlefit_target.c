@@ -17,15 +17,15 @@
 
 static void sum_row(leat_circle_target *t, int y) {
     const uint8_t *pixel = t->reference.data + y * t->reference.stride;
-    uint16_t      *within = t->within + (int64_t)y * (t->reference.width + 1) * 4;
-    int32_t       *before = t->before + (int64_t)y * t->blocks * 4, sum[4] = {0}, base[4] = {0};
-    for (int x = 0; x <= t->reference.width; x++, within += 4) {
-        if (x % LEAT_CIRCLE_BLOCK == 0) {
+    uint16_t      *within = t->table.within + (int64_t)y * (t->table.width + 1) * 4;
+    int32_t       *before = t->table.before + (int64_t)y * t->table.blocks * 4, sum[4] = {0}, base[4] = {0};
+    for (int x = 0; x <= t->table.width; x++, within += 4) {
+        if (x % CIRCLE_BLOCK == 0 && x / CIRCLE_BLOCK < t->table.blocks) {
             memcpy(base, sum, sizeof base);
-            memcpy(before + x / LEAT_CIRCLE_BLOCK * 4, sum, sizeof sum);
+            memcpy(before + x / CIRCLE_BLOCK * 4, sum, sizeof sum);
         }
         for (int c = 0; c < 4; c++) within[c] = (uint16_t)(sum[c] - base[c]);
-        if (x == t->reference.width) break;
+        if (x == t->table.width) break;
         for (int c = 0; c < 3; c++) sum[c] += *pixel++;
         sum[3]++;
     }
@@ -35,7 +35,7 @@ static void sum_reference(leat_circle_target *t) {
     for (int y = 0; y < t->reference.height; y++) {
         const uint8_t *pixel = t->reference.data + y * t->reference.stride;
         for (int x = 0; x < 3 * t->reference.width; x++) t->squares += (uint64_t)pixel[x] * pixel[x];
-        if (t->within) sum_row(t, y);
+        if (t->table.within) sum_row(t, y);
     }
 }
 
@@ -76,10 +76,12 @@ static int allocate(leat_circle_target *t, int width, int height) {
     t->errors = leat__calloc(pixels + (size_t)height, sizeof *t->errors, LEAT_MEMORY_PLAN);
     if (!t->errors) return LEAT_ENOMEM;
     if (pixels > MOST_SUMMED_PIXELS) return LEAT_OK;
-    t->blocks = width / LEAT_CIRCLE_BLOCK + 1;
-    t->within = leat__calloc(pixels + (size_t)height, 4 * sizeof *t->within, LEAT_MEMORY_PLAN);
-    t->before = leat__calloc((size_t)t->blocks * (size_t)height, 4 * sizeof *t->before, LEAT_MEMORY_PLAN);
-    return t->within && t->before ? LEAT_OK : LEAT_ENOMEM;
+    size_t rows = ((size_t)height + CIRCLE_TILE - 1) / CIRCLE_TILE * CIRCLE_TILE;
+    t->table.width = width;
+    t->table.blocks = width <= CIRCLE_BLOCK + 1 ? 1 : width / CIRCLE_BLOCK + 1;
+    t->table.within = leat__calloc(rows * ((size_t)width + 1), 4 * sizeof *t->table.within, LEAT_MEMORY_PLAN);
+    t->table.before = leat__calloc(rows * (size_t)t->table.blocks, 4 * sizeof *t->table.before, LEAT_MEMORY_PLAN);
+    return t->table.within && t->table.before ? LEAT_OK : LEAT_ENOMEM;
 }
 
 int leat_circle_target_open(const leat_image *reference, const leat_image *canvas, leat_circle_target **target, leat_error *error) {
@@ -114,8 +116,8 @@ void leat_circle_target_unref(leat_circle_target *t) {
     if (!t || __atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL) > 0) return;
     leat__free(t->reference.data);
     leat__free(t->canvas.data);
-    leat__free(t->within);
-    leat__free(t->before);
+    leat__free(t->table.within);
+    leat__free(t->table.before);
     leat__free(t->errors);
     leat__free(t);
 }
