@@ -64,7 +64,7 @@ const cli_option cli_options[] = {
     {OPT_REPLICAS, "replicas", 0, CLI_TEXT, "infer=N", "infer=0", 0, 0, IN_DETECT,
      "frames that are inferred at once, order is kept; 0 = one a CPU, each on one thread, where the input can wait and -t is not given"},
     {OPT_IN_FLIGHT, "in-flight", 0, CLI_INT, "N", "0", 0, 1024, IN_DETECT, "frames between source and output at most; 0 = chosen"},
-    {OPT_LIVE, "live", 0, CLI_NUMBER, "FPS", NULL, 0, 1000, IN_DETECT | IN_VIDEO,
+    {OPT_LIVE, "live", 0, CLI_OPTIONAL, "[FPS]", NULL, 0, 1000, IN_DETECT | IN_VIDEO,
      "as a camera: the newest frame wins, drops are counted; the input is paced at FPS, 0 = as it comes"},
     {OPT_FPS_LIMIT, "fps-limit", 0, CLI_NUMBER, "FPS", "0", 0, 100000, IN_DETECT, "frames a second at most; 0 = no limit"},
     {OPT_EVERY, "every", 0, CLI_INT, "N", "1", 1, 1000000, IN_DETECT | IN_VIDEO, "only every n-th frame"},
@@ -169,7 +169,7 @@ const cli_command cli_commands[] = {
      "in pixels of the source; a .jsonl file gets the same.  With --out and --json a summary is printed: rates, latency, stages and links.\n"
      "MODEL.json beside the model may hold labels and preprocessing (see classify).  An interrupt finishes what is in flight and the files.",
      {"leat detect photo.jpg --json", "leat detect --model yolox_nano.onnx --labels coco80.txt clip.mp4 --track byte --out out.mp4 --out out.jsonl",
-      "leat detect -m yolov8n.onnx --classes person,2 --conf 0.4 /dev/video0 --live 0 --stats 1s", "leat detect scene:seed=7 --live 30 --out out.mkv --overlay",
+      "leat detect -m yolov8n.onnx --classes person,2 --conf 0.4 /dev/video0 --live --stats 1s", "leat detect scene:seed=7 --live 30 --out out.mkv --overlay",
       "ffmpeg -i clip.mov -f yuv4mpegpipe - | leat detect - --json | jq .detections[0].score"},
      1, -1, cli_detect},
     {"track", "DETECTIONS", "follow objects through detections",

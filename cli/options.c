@@ -50,6 +50,11 @@ static int parse_number(const cli_option *o, const char *text, double *value) {
     return *value >= o->least && *value <= o->most;
 }
 
+static int looks_like_a_number(const char *text) {
+    char *end;
+    return strtod(text, &end) >= 0 && end != text && !*end;
+}
+
 static int set_number(const cli_option *o, const char *text, cli_value *value, const char *source) {
     int ok = o->kind == CLI_FLAG ? parse_flag(text, &value->number) : parse_number(o, text, &value->number);
     if (ok) return 0;
@@ -101,6 +106,7 @@ static int parse_long(int command, char **argv, int *at, int argc, cli_args *arg
     snprintf(source, sizeof source, "--%s", o->name);
     if (equals) return set_value(args, o, equals + 1, source);
     if (o->kind == CLI_FLAG) return set_value(args, o, "1", source);
+    if (o->kind == CLI_OPTIONAL && (*at + 1 >= argc || !looks_like_a_number(argv[*at + 1]))) return set_value(args, o, "0", source);
     if (*at + 1 >= argc) return cli_usage("--%s needs an argument: %s", o->name, o->argument);
     return set_value(args, o, argv[++*at], source);
 }

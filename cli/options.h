@@ -10,6 +10,7 @@ typedef enum cli_kind {
     CLI_TEXT,   /* any text */
     CLI_INT,    /* an integer within [least, most] */
     CLI_NUMBER, /* a decimal number within [least, most] */
+    CLI_OPTIONAL, /* the same, or nothing, which is 0: taken when the next word is a number; long options only */
     CLI_CHOICE, /* one of the words in `argument`, separated by '|' */
     CLI_LIST    /* any text, may be given several times */
 } cli_kind;

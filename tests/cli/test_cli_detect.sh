@@ -80,6 +80,10 @@ wrong_usage_of_detect_is_2() {
         err_has yolox && run 1 detect nowhere.mp4 && err_has nowhere && run 1 detect $SCENE -m nowhere.onnx && run 3 detect $SCENE -m "$MODEL" && err_has 'no decoder'
 }
 value_of() { grep -oE "\"$1\":[0-9]+" "$scratch/out" | tail -n 1 | cut -d: -f2; }
+live_needs_no_rate() {
+    run 0 detect scene:seed=7,frames=5 --live --out null && run 0 detect --live scene:seed=7,frames=5 --out null && run 0 detect scene:seed=7,frames=5 --live=0 --out null &&
+        run 2 detect scene:frames=5 --live 5000 --out null && err_has 'live'
+}
 live_counts_what_it_drops() {
     run 0 detect scene:seed=7,size=1280x720,frames=40 --live 200 --out null --json && out_has '"policy":"drop-oldest"' || return 1
     local in
@@ -140,7 +144,7 @@ check "options of track count" track_options_count
 check "bad tracks are named" bad_tracks_are_named
 check "a full disk is told" full_disk_is_told
 check "frames are lines" frames_are_lines
-for test in outputs_go_by_suffix threads_do_not_matter thresholds_reach_the_code crop_and_fit_work wrong_usage_of_detect_is_2 live_counts_what_it_drops \
+for test in outputs_go_by_suffix threads_do_not_matter thresholds_reach_the_code crop_and_fit_work wrong_usage_of_detect_is_2 live_needs_no_rate live_counts_what_it_drops \
     limits_hold odd_sizes_pass nothing_is_an_empty_list sizes_may_change broken_input_keeps_the_rest labels_may_not_fit full_disk_keeps_what_is_there \
     closed_pipe_ends_it interrupt_finishes_the_files; do
     check "$test" "$test"
