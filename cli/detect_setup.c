@@ -167,18 +167,16 @@ static int set_pipeline(const cli_args *args, leat_detect_stream_options *o) {
     return status == CLI_DONE ? parse_replicas(args, &o->replicas) : status;
 }
 
-/* Where frames wait to be read, as many are inferred at once as there are CPUs, each by one thread: no run waits for the threads of its own.
- * A camera wants each answer soon: one at a time, by all threads. */
+/* Where frames wait to be read, as many are inferred at once as there are threads, each by one: no run waits for the threads of its own.
+ * A camera wants each answer soon: one at a time, by all threads.  Replicas that were asked for share the threads. */
 static void choose_replicas(const cli_detect_job *j, leat_detect_stream_options *o) {
     leat_source_info info;
-    int cpus = leat_cpu_count();
-    if (o->replicas > 0) return;
-    o->replicas = 1;
+    int given = cli_int(j->args, OPT_THREADS), threads = given > 0 ? given : leat_cpu_count();
     leat_source_describe(j->source, &info);
-    int few = info.frames >= 0 && info.frames < 2 * (int64_t)cpus;
-    if (info.live || few || o->detector.batch > 1 || cli_int(j->args, OPT_THREADS) > 0) return;
-    o->replicas = cpus < MOST_CHOSEN ? cpus : MOST_CHOSEN;
-    o->detector.threads = 1;
+    int few = info.frames >= 0 && info.frames < 2 * (int64_t)threads;
+    int can_wait = !info.live && !o->pipeline.live && !few && o->detector.batch == 1;
+    if (o->replicas <= 0) o->replicas = !can_wait ? 1 : threads < MOST_CHOSEN ? threads : MOST_CHOSEN;
+    o->detector.threads = threads / o->replicas > 1 ? threads / o->replicas : 1;
 }
 
 static int check_labels(const cli_detect_job *j) {

@@ -62,7 +62,7 @@ const cli_option cli_options[] = {
     {OPT_RESIZE, "resize", 0, CLI_CHOICE, "linear|triangle|area", NULL, 0, 0, IN_DETECT,
      "shrinking looks at the nearest pixels (as OpenCV), or averages, as Pillow or by area; linear unless MODEL.json says otherwise"},
     {OPT_REPLICAS, "replicas", 0, CLI_TEXT, "infer=N", "infer=0", 0, 0, IN_DETECT,
-     "frames that are inferred at once, order is kept; 0 = one a CPU, each on one thread, where the input can wait and -t is not given"},
+     "frames that are inferred at once, sharing the threads, order is kept; 0 = one a thread where the input can wait, else one"},
     {OPT_IN_FLIGHT, "in-flight", 0, CLI_INT, "N", "0", 0, 1024, IN_DETECT, "frames between source and output at most; 0 = chosen"},
     {OPT_LIVE, "live", 0, CLI_OPTIONAL, "[FPS]", NULL, 0, 1000, IN_DETECT | IN_VIDEO,
      "as a camera: the newest frame wins, drops are counted; the input is paced at FPS, 0 = as it comes"},
