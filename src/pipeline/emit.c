@@ -133,7 +133,7 @@ static int admit(leat_stage *r, leat_item *item, int *pass) {
         leat__admission admission = leat__admit(r->pipeline, item, from, &until);
         *pass = admission == LEAT__PASS;
         r->frame = item->index;
-        if (admission != LEAT__WAIT) return leat__halt_stopping(r) ? LEAT_EEND : LEAT_OK;
+        if (admission != LEAT__WAIT) return LEAT_OK; /* it is counted: whether it is still wanted is for the link to say */
         if (!leat__halt_sleep(r, until)) return LEAT_EEND;
         r->waited_ns += leat__now_ns() - from;
     }

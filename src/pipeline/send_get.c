@@ -67,6 +67,7 @@ int leat_pipeline_send(leat_pipeline *p, leat_item *item, int64_t timeout_ns) {
     if (admission == LEAT__SKIP) return leat_item_unref(item), LEAT_OK;
     status = leat__link_put(link, item, INT64_MAX, &victim); /* there is room: nobody else sends */
     leat_item_unref(victim);
+    if (status != LEAT_OK) atomic_fetch_sub_explicit(&p->sources, 1, memory_order_relaxed); /* ended meanwhile: the item stays the caller's */
     return status;
 }
 

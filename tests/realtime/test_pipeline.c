@@ -216,6 +216,46 @@ static void finish_drains_and_cancel_discards(void **state) {
     }
 }
 
+typedef struct quitter {
+    leat_pipeline *pipeline;
+    leat_pool     *pool;
+    int            frame;
+} quitter;
+
+static int end_before_emit(leat_stage *stage, void *user, leat_item *const *items, int n, leat_error *error) {
+    quitter *q = user;
+    leat_item *item;
+    (void)items, (void)n, (void)error;
+    assert_int_equal(leat_stage_get(stage, &item), LEAT_OK);
+    *(payload *)item->data = (payload){.value = q->frame};
+    if (q->frame++ == 5) leat_pipeline_finish(q->pipeline);
+    return leat_stage_emit(stage, item);
+}
+
+static void frame_that_meets_the_end_is_accounted_for(void **state) {
+    (void)state;
+    leat_pipeline *p = open_with(NULL);
+    leat_pool *pool = make_pool(4);
+    quitter q = {.pipeline = p, .pool = pool};
+    drain d = DRAIN();
+    leat_stage_options o;
+    leat_pipeline_stats s;
+    leat_stage_options_default(&o);
+    o.name = "source";
+    o.process = end_before_emit;
+    o.user = &q;
+    o.output.pool = pool;
+    assert_int_equal(leat_pipeline_add(p, &o, NULL), LEAT_OK);
+    add_drain(p, &d);
+    run_to(p, LEAT_OK, NULL);
+    assert_int_equal(leat_pipeline_get_stats(p, &s), LEAT_OK);
+    assert_int_equal(s.sources, 6);
+    assert_int_equal(s.done, 6);
+    assert_int_equal(d.count, 6);
+    leat_pipeline_close(p);
+    leat_pool_unref(pool);
+}
+
 static int refuse(leat_stage *stage, void *user, leat_error *error) {
     (void)stage, (void)user;
     snprintf(error->message, sizeof error->message, "no such device");
@@ -485,7 +525,15 @@ static void guard_sees_a_stage_that_allocates(void **state) {
 
 static _Atomic int reports;
 static void count_report(void *user, leat_pipeline *pipeline, const leat_window *window) {
-    (void)user, (void)pipeline;
+    (void)user;
+    leat_pipeline_stats all;
+    leat_stage_stats stage;
+    leat_link_stats link;
+    assert_int_equal(leat_pipeline_get_stats(pipeline, &all), LEAT_OK);
+    for (int i = 0; i < all.stages; i++) assert_int_equal(leat_pipeline_get_stage(pipeline, i, &stage), LEAT_OK);
+    for (int i = 0; i < all.links; i++) assert_int_equal(leat_pipeline_get_link(pipeline, i, &link), LEAT_OK);
+    assert_int_equal(leat_pipeline_get_stage(pipeline, all.stages, &stage), LEAT_EINVAL);
+    assert_int_equal(leat_pipeline_get_link(pipeline, all.links, &link), LEAT_EINVAL);
     assert_true(window->frames <= 10);
     assert_true(window->latency_avg_ms <= window->latency_max_ms);
     reports++;
@@ -540,6 +588,7 @@ int main(void) {
         cmocka_unit_test(sink_may_end_the_run),
         cmocka_unit_test(middle_stage_may_end_the_run),
         cmocka_unit_test(finish_drains_and_cancel_discards),
+        cmocka_unit_test(frame_that_meets_the_end_is_accounted_for),
         cmocka_unit_test(open_failure_closes_what_was_opened),
         cmocka_unit_test(live_overload_drops_the_oldest_and_counts),
         cmocka_unit_test(drop_newest_keeps_what_waits),
