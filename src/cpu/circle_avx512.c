@@ -1,4 +1,5 @@
-/* circle_avx512.c - the circle fitter's kernels, 16 lanes; what it does not fill is AVX2's. */
+/* circle_avx512.c - the circle fitter's kernels, 16 lanes; painting is AVX2's: 64 bytes that begin anywhere
+ * straddle two cache lines each, and were slower. */
 #include "cpu/circle.h"
 
 #include <immintrin.h>
@@ -101,8 +102,48 @@ static int64_t regions_avx512(const leat_circle_paint *paints, const uint8_t *gr
     return _mm512_reduce_add_epi64(total) + doubtful;
 }
 
+/* ---- maps ------------------------------------------------------------------------------------------------------------------------------- */
+
+/* ((257 b * mul >> 16) + add) >> 8 of 64 bytes; the constants of the low and the high halves of 16 differ in phase. */
+static inline __attribute__((always_inline)) __m512i arithmetic(__m512i b, __m512i mul0, __m512i add0, __m512i mul1, __m512i add1) {
+    __m512i low = _mm512_add_epi16(_mm512_mulhi_epu16(_mm512_unpacklo_epi8(b, b), mul0), add0);
+    __m512i high = _mm512_add_epi16(_mm512_mulhi_epu16(_mm512_unpackhi_epi8(b, b), mul1), add1);
+    return _mm512_packus_epi16(_mm512_srli_epi16(low, 8), _mm512_srli_epi16(high, 8));
+}
+
+static __m512i counting_bytes(void) {
+    __m512i tens = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+    return _mm512_add_epi8(tens, _mm512_setr_epi64(0, 0, 0x1010101010101010, 0x1010101010101010, 0x2020202020202020, 0x2020202020202020,
+                                                   0x3030303030303030, 0x3030303030303030));
+}
+
+static int matches_avx512(const uint8_t *table, uint16_t mul, uint16_t add, uint8_t wrong[CIRCLE_PATCHES]) {
+    __m512i m = _mm512_set1_epi16((short)mul), a = _mm512_set1_epi16((short)add), b = counting_bytes();
+    int     missed = 0;
+    for (int i = 0; i < 256; i += 64, b = _mm512_add_epi8(b, _mm512_set1_epi8(64)))
+        for (uint64_t bad = _mm512_cmpneq_epi8_mask(arithmetic(b, m, a, m, a), _mm512_loadu_si512(table + i)); bad; bad &= bad - 1, missed++)
+            if (missed < CIRCLE_PATCHES) wrong[missed] = (uint8_t)(i + __builtin_ctzll(bad));
+    return missed;
+}
+
+/* Eight bytes at a time, as the reference: contraction is off. */
+static void map_avx512(const double *c, leat_circle_map *map) {
+    const __m512d unit = _mm512_set1_pd(1.0 / 255.0), keep = _mm512_set1_pd(1 - c[CIRCLE_OPACITY]), full = _mm512_set1_pd(255), half = _mm512_set1_pd(0.5);
+    __m512d front[3], b = _mm512_setr_pd(0, 1, 2, 3, 4, 5, 6, 7);
+    for (int k = 0; k < 3; k++) front[k] = _mm512_set1_pd(c[CIRCLE_RED + k] * c[CIRCLE_OPACITY]);
+    for (int i = 0; i < 256; i += 8, b = _mm512_add_pd(b, _mm512_set1_pd(8))) {
+        __m512d back = _mm512_mul_pd(_mm512_mul_pd(b, unit), keep);
+        for (int k = 0; k < 3; k++) {
+            __m256i v = _mm512_cvttpd_epi32(_mm512_add_pd(_mm512_mul_pd(_mm512_add_pd(front[k], back), full), half));
+            _mm_storel_epi64((__m128i *)(map->table[k] + i), _mm256_cvtepi32_epi8(v));
+        }
+    }
+    leat__circle_map_fit(map, c, matches_avx512);
+}
+
 void leat__circle_fill_avx512(leat_circle_kernels *k) {
     k->spans = spans_avx512;
     k->regions = regions_avx512;
+    k->map = map_avx512;
     k->name = "avx512";
 }

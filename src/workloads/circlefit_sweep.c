@@ -80,8 +80,11 @@ INLINE void flip(leat_circle_sweep *s, int run, uint32_t edge, const int words) 
     s->set[run * words + (words == 1 ? 0 : circle / CIRCLE_LANES)] ^= 1ull << (circle % CIRCLE_LANES);
 }
 
+/* The spans as one array of columns, CIRCLE_TILE rows each. */
+INLINE int32_t *columns_of(const leat_circle_sweep *s) { return (int32_t *)s->spans; }
+
 /* x of an edge on the row in hand. */
-INLINE int32_t x_of(const leat_circle_sweep *s, uint32_t edge) { return s->spans->x0[edge + s->row]; }
+INLINE int32_t x_of(const leat_circle_sweep *s, uint32_t edge) { return columns_of(s)[edge + s->row]; }
 
 /* Whatever is read together with the last edges of the list. */
 INLINE void put_walls(leat_circle_sweep *s) {
@@ -279,7 +282,7 @@ INLINE void sweep_tile(leat_circle_sweep *s, int y, int rows, const int words) {
         unsigned later = s->changing >> row >> 1;
         int      end = later ? row + 1 + __builtin_ctz(later) : rows;
         leat_circle_list list = {s->edge + s->start, s->at + s->start, (int32_t *)(s->sum + s->start), s->n, 0};
-        while ((row += leat__circle.add_rows(&s->target->table, y + row, end - row, s->spans->x0 + row, &list)) < end) {
+        while ((row += leat__circle.add_rows(&s->target->table, y + row, end - row, columns_of(s) + row, &list)) < end) {
             sort_edges(s, words);
             list.is_located = 1;
         }
@@ -317,7 +320,7 @@ int64_t leat__circle_sweep_run(leat_circle_sweep *s, const leat_circle_target *t
     s->total = 0;
     s->sum[s->start] = (quad){0};
     memset(s->set + s->start * s->words, 0, (size_t)s->words * sizeof *s->set);
-    for (int i = 0; i < CIRCLE_TILE; i++) s->spans->x0[s->wall + i] = target->reference.width;
+    for (int i = 0; i < CIRCLE_TILE; i++) columns_of(s)[s->wall + i] = target->reference.width;
     put_walls(s);
     load_circles(s, circles, count);
     if (s->words == 1) sweep_rows(s, circles, count, 1);

@@ -37,14 +37,14 @@ static void fixture_has_its_bytes(void **state) {
 
 /* ---- random scenes ------------------------------------------------------------------------------------------------------------------ */
 
-enum { MOST = 96 };
+enum { MOST = 5100 };
 
 static void check_scene(int width, int height, int frozen, int k, leat_tpool *pool) {
-    leat_circle circles[MOST];
+    static leat_circle circles[MOST];
     leat_image  reference = cc_noise(width, height), canvas = cc_noise(width, height), drawn;
     uint64_t    writes = 0, got, sse;
     int64_t     bytes = canvas.stride * height;
-    if (kt_int(0, 2)) memset(canvas.data, kt_int(0, 1) ? 255 : kt_int(0, 255), (size_t)bytes);
+    if (frozen == 0 || kt_int(0, 2)) memset(canvas.data, kt_int(0, 1) ? 255 : kt_int(0, 255), (size_t)bytes);
     for (int i = 0; i < frozen + k; i++) circles[i] = cc_random(width, height);
     assert_int_equal(leat_image_alloc(width, height, &drawn), LEAT_OK);
     memcpy(drawn.data, canvas.data, (size_t)bytes);
@@ -72,19 +72,40 @@ static void check_scene(int width, int height, int frozen, int k, leat_tpool *po
 static void scenes_equal_their_definition(void **state) {
     (void)state;
     static const int thread_counts[] = {1, 2, 5};
+    const char      *more = getenv("LEAT_CIRCLE_SCENES"); /* the claim is for 10000 */
+    int              scenes = more ? atoi(more) : 1200;
     leat_tpool      *pool;
     for (int t = 0; t < 3; t++) {
         assert_int_equal(leat_tpool_new(thread_counts[t], &pool), LEAT_OK);
         for (int level = 0; level <= (int)leat_isa_supported(); level++) {
             assert_int_equal(leat_isa_select((leat_isa)level), LEAT_OK);
-            for (int i = 0; i < 100; i++) {
+            for (int i = 0; i < scenes / (3 * ((int)leat_isa_supported() + 1)) + 1; i++) {
                 int side = i % 3 ? kt_int(1, 40) : kt_int(60, 150), frozen = kt_int(0, 1) ? kt_int(0, 12) : 0;
-                check_scene(side, kt_int(1, side + 20), frozen, i % 4 ? kt_int(0, 12) : kt_int(13, 70), pool);
+                check_scene(i % 40 ? side : 300, kt_int(1, side + 20), frozen, i % 4 ? kt_int(0, 12) : kt_int(13, 70), pool);
             }
         }
         leat_tpool_unref(pool);
     }
     leat_isa_select(leat_isa_supported());
+}
+
+/* Many circles: several words of a set, then too many for the sweep; and rows of several blocks of sums. */
+static void crowds_equal_their_definition(void **state) {
+    (void)state;
+    static const int crowds[][3] = {{90, 70, 150}, {300, 40, 250}, {64, 64, 300}, {600, 33, 64}, {257, 20, 40}, {258, 17, 64}, {50, 50, 5000}};
+    for (int level = 0; level <= (int)leat_isa_supported(); level++) {
+        assert_int_equal(leat_isa_select((leat_isa)level), LEAT_OK);
+        for (size_t i = 0; i < sizeof crowds / sizeof *crowds; i++) check_scene(crowds[i][0], crowds[i][1], 0, crowds[i][2], NULL);
+    }
+    leat_isa_select(leat_isa_supported());
+}
+
+static void sizes_at_the_ends(void **state) {
+    (void)state;
+    for (int i = 0; i < 200; i++) check_scene(1, 1, i % 3, kt_int(0, 5), NULL);
+    check_scene(7680, 3, 1, 20, NULL);
+    check_scene(3, 7680, 1, 20, NULL);
+    check_scene(7680, 4320, 0, 4, NULL); /* too large for prefix sums of the reference */
 }
 
 static void evaluations_allocate_nothing(void **state) {
@@ -93,16 +114,21 @@ static void evaluations_allocate_nothing(void **state) {
     leat_circle            circles[30];
     leat_circle_target    *target;
     leat_circle_evaluator *evaluator;
+    leat_circle_renderer  *renderer;
     uint64_t               sse, before = leat__thread_allocations();
     assert_int_equal(leat_circle_target_open(&reference, NULL, &target, NULL), LEAT_OK);
     assert_int_equal(leat_circle_evaluator_open(target, 30, &evaluator), LEAT_OK);
+    assert_int_equal(leat_circle_renderer_open(30, 80, NULL, &renderer), LEAT_OK);
     assert_true(leat__thread_allocations() > before);
     before = leat__thread_allocations();
     for (int i = 0; i < 200; i++) {
         for (int k = 0; k < 30; k++) circles[k] = cc_random(80, 60);
         assert_int_equal(leat_circle_evaluate(evaluator, circles, i % 31, &sse), LEAT_OK);
+        assert_int_equal(leat_circle_renderer_draw(renderer, circles, i % 31, &reference, NULL), LEAT_OK);
     }
     assert_int_equal(leat__thread_allocations(), before);
+    assert_int_equal(leat_circle_renderer_draw(renderer, circles, 31, &reference, NULL), LEAT_ELIMIT);
+    leat_circle_renderer_close(renderer);
     leat_circle_evaluator_close(evaluator);
     leat_circle_target_unref(target);
     leat_image_free(&reference);
@@ -158,6 +184,7 @@ static void targets_check_their_images(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fixture_has_its_bytes),          cmocka_unit_test(scenes_equal_their_definition),
+        cmocka_unit_test(crowds_equal_their_definition),  cmocka_unit_test(sizes_at_the_ends),
         cmocka_unit_test(evaluations_allocate_nothing),   cmocka_unit_test(bad_circles_are_refused),
         cmocka_unit_test(targets_check_their_images),
     };
