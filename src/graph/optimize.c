@@ -55,8 +55,8 @@ static int clean(leat_pass *pass, uint32_t flags) {
 }
 
 static int fuse(leat_pass *pass) {
-    static const pass_fn list[] = {leat__pass_act,  leat__pass_norm,   leat__pass_shuffle,   leat__pass_affine, leat__pass_conv,
-                                   leat__pass_matmul, leat__pass_attention, leat__pass_tidy, leat__pass_cse,    NULL};
+    static const pass_fn list[] = {leat__pass_act,  leat__pass_norm,   leat__pass_shuffle,   leat__pass_focus, leat__pass_affine,
+                                   leat__pass_conv, leat__pass_matmul, leat__pass_attention, leat__pass_tidy, leat__pass_cse,  NULL};
     int                  status = LEAT_OK;
     for (int round = 0; round < MAX_ROUNDS && status == LEAT_OK; round++) {
         status = run_round(pass, list);

@@ -31,6 +31,7 @@ int leat__pass_transpose(leat_pass *pass); /* pass_transpose.c transposes and re
 int leat__pass_act(leat_pass *pass);       /* pass_act.c       decomposed activations become one node */
 int leat__pass_norm(leat_pass *pass);      /* pass_norm.c      decomposed layer and group normalisation */
 int leat__pass_attention(leat_pass *pass); /* pass_attention.c softmax(QK')V */
+int leat__pass_focus(leat_pass *pass);     /* pass_focus.c     quarters of a picture in front of a convolution */
 int leat__pass_affine(leat_pass *pass);    /* pass_affine.c    batch norm, scale, shift and padding go into convolution weights */
 int leat__pass_conv(leat_pass *pass);      /* pass_conv.c      activation and residual go into the convolution */
 /* Folds the activation or addition behind `node` (a convolution or matrix product) into it: leat.`fused_type`.  pass_epilogue.c */

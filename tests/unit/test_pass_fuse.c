@@ -341,6 +341,47 @@ static void attention_over_packed_heads_reads_them_directly(void **state) {
     assert_int_equal(gb_count(g, "", "Transpose"), 0);
 }
 
+/* ---- focus ---------------------------------------------------------------------------------------------------------------- */
+
+static leat_value *gb_slice(gb *g, leat_value *x, int start, int end, int axis, int step) {
+    return gb_op(g, "Slice", 5, x, gb_ints(g, 1, start), gb_ints(g, 1, end), gb_ints(g, 1, axis), gb_ints(g, 1, step));
+}
+
+/* Quarters in the order of YOLOv5: (0, 0), (1, 0), (0, 1), (1, 1) as row, column; `wrong` spoils one of them. */
+static leat_value *gb_focus(gb *g, leat_value *x, int wrong) {
+    leat_value *part[4];
+    for (int i = 0; i < 4; i++) {
+        leat_value *rows = gb_slice(g, x, i & 1, INT32_MAX, 2, 2);
+        part[i] = gb_slice(g, rows, wrong && i == 3 ? 0 : i >> 1, i == 2 ? 1 << 20 : INT32_MAX, -1, 2);
+    }
+    leat_value *joined = gb_op(g, "Concat", 4, part[0], part[1], part[2], part[3]);
+    leat__node_attr_set_int(joined->producer, "axis", 1);
+    return joined;
+}
+
+static void quarters_go_into_a_larger_kernel(void **state) {
+    gb *g = *state;
+    leat_value *y = gb_conv(g, gb_focus(g, gb_input(g, 4, 1, 3, 12, 20), 0), 5, 12, 3, 1);
+    leat_value *z = gb_conv(g, gb_focus(g, gb_input(g, 4, 2, 2, 14, 10), 0), 4, 8, 1, 1);
+    gb_ints_attr(z, "strides", 2, 2, 1);
+    gb_ints_attr(z, "pads", 4, 0, 1, 2, 3);
+    gb_output(g, y), gb_output(g, z);
+    gb_optimise(g, 0);
+    assert_int_equal(gb_count(g, "", "Slice") + gb_count(g, "", "Concat"), 0);
+    assert_int_equal(gb_count(g, "", "Conv") + gb_count(g, "leat", "Conv"), 2);
+}
+
+static void what_only_looks_like_quarters_stays(void **state) {
+    gb *g = *state;
+    leat_value *twice = gb_focus(g, gb_input(g, 4, 1, 3, 8, 8), 1), *shared = gb_focus(g, gb_input(g, 4, 1, 3, 8, 8), 0);
+    leat_value *wide = gb_focus(g, gb_input(g, 4, 1, 16, 8, 8), 0), *dilated = gb_conv(g, gb_focus(g, gb_input(g, 4, 1, 3, 8, 8), 0), 4, 12, 3, 1);
+    gb_ints_attr(dilated, "dilations", 2, 2, 2);
+    gb_output(g, gb_conv(g, twice, 4, 12, 3, 1)), gb_output(g, gb_conv(g, shared, 4, 12, 3, 1)), gb_output(g, shared);
+    gb_output(g, gb_conv(g, wide, 4, 64, 3, 1)), gb_output(g, dilated);
+    gb_optimise(g, 0);
+    assert_int_equal(gb_count(g, "", "Concat"), 4);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         GB_TEST(x_sigmoid_x_is_one_node), GB_TEST(hard_swish_in_steps_is_one_node), GB_TEST(gelu_in_any_order_is_one_node),
@@ -357,6 +398,7 @@ int main(void) {
         GB_TEST(bias_activation_and_residual_go_into_the_product), GB_TEST(gemm_takes_an_activation),
         GB_TEST(transposes_and_scale_go_into_the_product), GB_TEST(attention_is_one_node),
         GB_TEST(attention_over_packed_heads_reads_them_directly),
+        GB_TEST(quarters_go_into_a_larger_kernel), GB_TEST(what_only_looks_like_quarters_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
