@@ -17,6 +17,7 @@
 #include <libavdevice/avdevice.h>
 #include <libavformat/avformat.h>
 #include <libavutil/imgutils.h>
+#include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
 
 #define IO_BYTES 65536
@@ -237,6 +238,13 @@ static int decode(reader *r, leat_error *error) {
     }
 }
 
+/* What is not told is limited, but for grey, which nobody limits. */
+static int is_full_range(const AVFrame *f) {
+    const AVPixFmtDescriptor *d = av_pix_fmt_desc_get((enum AVPixelFormat)f->format);
+    if (f->format == AV_PIX_FMT_YUVJ420P || f->format == AV_PIX_FMT_YUVJ422P || f->format == AV_PIX_FMT_YUVJ444P) return 1;
+    return f->color_range == AVCOL_RANGE_JPEG || (f->color_range != AVCOL_RANGE_MPEG && d && d->nb_components <= 2);
+}
+
 static void take_shape(reader *r) {
     const AVFrame *f = r->frame;
     leat_plugin_shape *s = &r->shape;
@@ -244,7 +252,7 @@ static void take_shape(reader *r) {
     s->width = f->width;
     s->height = f->height;
     s->format = ff_format_of((enum AVPixelFormat)f->format).format;
-    s->full_range = f->color_range == AVCOL_RANGE_JPEG || f->format == AV_PIX_FMT_YUVJ420P || f->format == AV_PIX_FMT_YUVJ422P;
+    s->full_range = is_full_range(f);
     s->matrix = small ? LEAT_MATRIX_BT601 : LEAT_MATRIX_BT709;
     if (f->colorspace == AVCOL_SPC_BT709 || f->colorspace == AVCOL_SPC_BT2020_NCL) s->matrix = LEAT_MATRIX_BT709;
     if (f->colorspace == AVCOL_SPC_BT470BG || f->colorspace == AVCOL_SPC_SMPTE170M) s->matrix = LEAT_MATRIX_BT601;

@@ -52,13 +52,14 @@ static int parse_field(const char *field, size_t n, leat_y4m_header *h, leat_err
     case 'C': return parse_chroma(field, n, h, error);
     }
     if (is_word(field, n, "XCOLORRANGE=FULL")) h->full_range = 1;
+    if (is_word(field, n, "XCOLORRANGE=LIMITED")) h->full_range = 0;
     if (is_word(field, n, "XLEAT_MATRIX=BT601")) h->matrix = LEAT_MATRIX_BT601;
     if (is_word(field, n, "XLEAT_MATRIX=BT709")) h->matrix = LEAT_MATRIX_BT709;
     return LEAT_OK; /* interlacing, aspect and comments do not matter here */
 }
 
 int leat__y4m_parse(const char *line, size_t bytes, leat_y4m_header *header, leat_error *error) {
-    *header = (leat_y4m_header){.matrix = -1};
+    *header = (leat_y4m_header){.matrix = -1, .full_range = -1};
     if (bytes < 9 || memcmp(line, "YUV4MPEG2", 9) != 0) return leat__fail(error, LEAT_EFORMAT, "no Y4M header");
     for (size_t at = 9; at < bytes;) {
         size_t n = 0;
@@ -70,6 +71,7 @@ int leat__y4m_parse(const char *line, size_t bytes, leat_y4m_header *header, lea
         at += n;
     }
     if (!header->width || !header->height) return leat__fail(error, LEAT_EFORMAT, "Y4M header without width or height");
+    if (header->full_range < 0) header->full_range = header->chroma == LEAT_Y4M_MONO; /* nobody limits grey */
     return LEAT_OK;
 }
 

@@ -151,6 +151,8 @@ static void test_y4m_chroma(void **state) {
     assert_true(r.first.fps == 30);
     r = read_text("YUV4MPEG2 W5 H3 Cmono F0:0\nFRAME\n", 15);
     assert_int_equal(r.n, 1);
+    assert_int_equal(r.first.full_range, 1); /* unless it says otherwise */
+    assert_int_equal(read_text("YUV4MPEG2 W5 H3 Cmono XCOLORRANGE=LIMITED\nFRAME\n", 15).first.full_range, 0);
     r = read_text("YUV4MPEG2 W1280 H1 C420paldv\nFRAME\n", 1280 + 2 * 640);
     assert_int_equal(r.n, 1);
     assert_int_equal(r.first.matrix, LEAT_MATRIX_BT709);
