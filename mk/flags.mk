@@ -13,5 +13,7 @@ isa_avx2       := -mavx2 -mfma -mf16c -mbmi2
 isa_avx512     := $(isa_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
 isa_avx512vnni := $(isa_avx512) -mavx512vnni
 isa_of = $(isa_$(lastword $(subst _, ,$(basename $(notdir $1)))))
-# Sanitized builds: the unrolled kernels at -O1 and without UBSan, or compiling them takes minutes and a gigabyte.
-isa_flags = $(call isa_of,$1) $(if $(and $(SANITIZE),$(call isa_of,$1)),-O1 $(if $(findstring undefined,$(SANITIZE)),-fno-sanitize=undefined))
+# Sanitized builds: the unrolled kernels at -O1, with ASan's checks as calls and without UBSan, or compiling them takes minutes and a gigabyte.
+asan_calls  = $(if $(findstring clang,$(CC)),-mllvm -asan-instrumentation-with-call-threshold=0,--param asan-instrumentation-with-call-threshold=0)
+calm_asan   = $(if $(findstring address,$(SANITIZE)),$(asan_calls)) $(if $(findstring undefined,$(SANITIZE)),-fno-sanitize=undefined)
+isa_flags = $(call isa_of,$1) $(if $(and $(SANITIZE),$(call isa_of,$1)),-O1 $(calm_asan))

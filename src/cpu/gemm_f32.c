@@ -294,7 +294,9 @@ static void split_columns(int64_t cells, int64_t vectors, int threads, grid *w) 
         w->n_parts = parts;
         w->pairs = pairs / parts;
     }
-    if (w->n_parts) w->m_parts = least || vectors % 2 ? threads : 0;
+    if (!w->n_parts) return;
+    int64_t parts = w->g->m < 2 * threads ? 1 : threads; /* of two rows at least: a single one would be summed in another order */
+    w->m_parts = least || vectors % 2 ? parts : 0;
 }
 
 /* Cells of at least TASK_MACS, at most eight a thread.  A cut through the rows makes every cell read all of B, one through the columns

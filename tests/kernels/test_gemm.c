@@ -36,7 +36,7 @@ static void compute_want(problem *p) {
             double r = p->residual ? p->residual[m * g->epilogue.ldr + n] : 0;
             if (!g->epilogue.after) sum += r;
             for (int64_t t = 0; t < g->taps; t++) {
-                const float *run = g->a ? p->a + m * p->lda : indirect_run(p, m, t);
+                const float *run = g->a ? p->a + m * p->lda + t * g->tap_step : indirect_run(p, m, t);
                 for (int64_t k = 0; k < g->k; k++) sum += (double)run[k] * p->b[(t * g->k + k) * g->n + n];
             }
             p->want[m * g->n + n] = activated(&g->epilogue, sum) + (g->epilogue.after ? r : 0);
@@ -60,9 +60,10 @@ static void setup(problem *p, int64_t m, int64_t n, int64_t k, int64_t taps) {
     p->want = malloc((size_t)(m * n + 1) * sizeof(double));
     leat_epilogue e = {p->bias, p->residual, n + 2, kt_int(0, 1), acts[kt_int(0, 4)], {1, 0, -0.5f, 0.75f}};
     p->g = (leat_gemm){.m = m, .n = n, .k = k, .taps = taps, .c = p->c, .ldc = p->ldc, .epilogue = e};
-    if (taps == 1 && kt_int(0, 1)) {
+    if (kt_int(0, 1)) {
         p->g.a = p->a;
         p->g.lda = p->lda;
+        p->g.tap_step = k;
     } else {
         p->g.rows = indirect_rows;
         p->g.rows_arg = p;
@@ -168,6 +169,35 @@ static void test_aliasing_rows(void **state) {
     teardown(&p);
 }
 
+/* Any number of threads gives the same bits. */
+static void check_threads(int m, int n, int k, leat_tpool *pool) {
+    problem p;
+    setup(&p, m, n, k, 1);
+    float *packed = aligned_alloc(64, (leat__f32_gemm_packed_bytes(k, n) + 127) & ~(size_t)63), *one = malloc((size_t)(m * p.ldc) * sizeof(float));
+    size_t worker_bytes = leat__f32_gemm_scratch(&p.g);
+    void *scratch = malloc(4 * worker_bytes);
+    leat__f32_gemm_pack(p.b, 1, k, n, 0, n, 1, packed);
+    p.g.b = packed;
+    for (int threads = 1; threads <= 4; threads++) {
+        for (int64_t i = 0; i < m * p.ldc; i++) p.c[i] = CANARY;
+        leat__f32_gemm_parallel(&p.g, pool, threads, worker_bytes, scratch);
+        if (threads == 1) memcpy(one, p.c, (size_t)(m * p.ldc) * sizeof(float));
+        else if (memcmp(one, p.c, (size_t)(m * p.ldc) * sizeof(float)) != 0) fail_msg("M=%d N=%d K=%d: %d threads differ", m, n, k, threads);
+    }
+    check_result(&p, leat__cpu_level());
+    free(packed), free(scratch), free(one);
+    teardown(&p);
+}
+
+static void test_threads(void **state) {
+    static const int shapes[][3] = {{49, 160, 960},   {49, 320, 300},  {196, 480, 80},  {197, 384, 64}, {1, 1000, 1024}, {2, 2000, 700},
+                                    {3, 2010, 900},   {5, 1500, 1100}, {500, 24, 400},  {64, 112, 900}, {20, 2100, 300}, {130, 300, 256}};
+    leat_tpool *pool;
+    assert_int_equal(leat_tpool_new(4, &pool), LEAT_OK);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) check_threads(shapes[i][0], shapes[i][1], shapes[i][2], pool);
+    leat_tpool_unref(pool);
+}
+
 static void test_nan_and_inf(void **state) {
     KT_EACH_LEVEL(level) {
         float a[2] = {NAN, INFINITY}, b[1] = {1}, c[2] = {0, 0}, packed[64] = {0};
@@ -184,7 +214,7 @@ static void test_nan_and_inf(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_sizes), cmocka_unit_test(test_every_tile),  cmocka_unit_test(test_blocking),
-        cmocka_unit_test(test_aliasing_rows), cmocka_unit_test(test_nan_and_inf),
+        cmocka_unit_test(test_aliasing_rows), cmocka_unit_test(test_threads),     cmocka_unit_test(test_nan_and_inf),
     };
     return cmocka_run_group_tests(tests, kt_seed, NULL);
 }
