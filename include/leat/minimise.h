@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "leat/status.h"
+#include "leat/common.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -59,6 +59,7 @@ typedef struct leat_minimise_options {
     double   inertia, inertia_damp, a1, a2, a3, beta, dance, dance_damp, flight, flight_damp, mutation_rate; /* Mayfly */
     double   mutation_sigma, velocity; /* Mayfly: as a share of upper - lower */
     double   weight, crossover;        /* DE: F and CR; JADE begins with them */
+    leat_tpool *pool;     /* moves individuals on it; shared by the minimiser, NULL = the calling thread; makes no difference to the result */
 } leat_minimise_options;
 
 /* Fills *options with the published settings of `algorithm`.  LEAT_EINVAL when out of range.  Any thread, RT-safe. */

@@ -145,6 +145,7 @@ static int open_minimiser(leat_circlefit *fit, leat_error *error) {
     o.iterations = fit->o.iterations;
     o.distance = fit->o.distance;
     o.immediate = fit->o.immediate;
+    o.pool = fit->pool;
     o.offspring = fit->o.bounds == LEAT_CIRCLEFIT_EARLY ? EARLY_OFFSPRING : o.population / 2 * 2;
     if (o.offspring > 2 * o.population) o.offspring = 2 * o.population;
     o.seed = leat__rng_u64(fit->o.seed, STREAM_STAGE, (uint64_t)(fit->s->stage + (fit->s->sweep << 32)));

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/tpool.h"
 #include "workloads/minimise_impl.h"
 
 /* ---- flight --------------------------------------------------------------------------------------------------------------- */
@@ -31,8 +32,11 @@ void leat__mayfly_attract(const leat_minimiser *m, double *v, const double *x, c
 
 /* v = inertia v + scale * U(-1, 1), for each coordinate. */
 static void wander(leat_minimiser *m, double *v, minimise_purpose purpose, int i, double scale) {
-    leat__minimise_uniforms(m, purpose, i, m->draw[0]);
-    for (int j = 0; j < m->dims; j++) v[j] = m->s->inertia * v[j] + scale * (2 * m->draw[0][j] - 1);
+    double u[2];
+    for (int j = 0; j < m->dims; j++) {
+        if (j % 2 == 0) leat__minimise_pair(m, purpose, i, j, u);
+        v[j] = m->s->inertia * v[j] + scale * (2 * u[j % 2] - 1);
+    }
 }
 
 static void move(leat_minimiser *m, double *x, double *v) {
@@ -44,7 +48,10 @@ static void move(leat_minimiser *m, double *x, double *v) {
     leat__minimise_clamp(m, x);
 }
 
-static void fly_female(leat_minimiser *m, int i) {
+static void fly_female(void *arg, int64_t index, int worker) {
+    leat_minimiser *m = arg;
+    int i = (int)index;
+    (void)worker;
     double *x = leat__row(m, m->female.x, i), *v = leat__row(m, m->female.v, i);
     if (m->variant->fly_female && m->variant->fly_female(m, i)) {
         leat__minimise_clamp(m, x);
@@ -55,7 +62,10 @@ static void fly_female(leat_minimiser *m, int i) {
     move(m, x, v);
 }
 
-static void fly_male(leat_minimiser *m, int i) {
+static void fly_male(void *arg, int64_t index, int worker) {
+    leat_minimiser *m = arg;
+    int i = (int)index;
+    (void)worker;
     double *x = leat__row(m, m->male.x, i), *v = leat__row(m, m->male.v, i);
     if (m->variant->fly_male && m->variant->fly_male(m, i)) {
         leat__minimise_clamp(m, x);
@@ -79,16 +89,23 @@ static void remember_male(leat_minimiser *m, int i) {
     m->male.best_cost[i] = m->male.cost[i];
 }
 
+static int fly_in_turn(leat_minimiser *m) {
+    for (int i = 0; i < m->n; i++) {
+        fly_male(m, i, 0);
+        if (leat__minimise_evaluate(m, leat__row(m, m->male.x, i), 1, m->male.cost + i)) return 1;
+        remember_male(m, i);
+    }
+    return 0;
+}
+
 static int fly(leat_minimiser *m) {
-    for (int i = 0; i < m->n; i++) fly_female(m, i);
+    leat__tpool_for(m->o.pool, m->n, fly_female, m);
     if (leat__minimise_evaluate(m, m->female.x, m->n, m->female.cost)) return 1;
     for (int i = 0; i < m->n && m->o.distance == LEAT_MINIMISE_CARTESIAN; i++) leat__minimise_note(m, leat__row(m, m->female.x, i), m->female.cost[i]);
-    int at_once = m->o.immediate ? 1 : m->n;
-    for (int first = 0; first < m->n; first += at_once) {
-        for (int i = first; i < first + at_once; i++) fly_male(m, i);
-        if (leat__minimise_evaluate(m, leat__row(m, m->male.x, first), at_once, m->male.cost + first)) return 1;
-        for (int i = first; i < first + at_once; i++) remember_male(m, i);
-    }
+    if (m->o.immediate) return fly_in_turn(m);
+    leat__tpool_for(m->o.pool, m->n, fly_male, m);
+    if (leat__minimise_evaluate(m, m->male.x, m->n, m->male.cost)) return 1;
+    for (int i = 0; i < m->n; i++) remember_male(m, i);
     return 0;
 }
 
@@ -152,16 +169,17 @@ void leat__mayfly_replace_male(leat_minimiser *m, int i, const double *x, double
 
 /* ---- mating --------------------------------------------------------------------------------------------------------------- */
 
-static void mate(leat_minimiser *m) {
-    for (int k = 0; k < m->children / 2; k++) {
-        const double *father = leat__row(m, m->male.x, k % m->n), *mother = leat__row(m, m->female.x, k % m->n);
-        double *one = leat__row(m, m->trial, 2 * k), *two = leat__row(m, m->trial, 2 * k + 1);
-        leat__minimise_uniforms(m, DRAW_MATE, k, m->draw[0]);
-        for (int j = 0; j < m->dims; j++) {
-            double share = m->draw[0][j];
-            one[j] = share * father[j] + (1 - share) * mother[j];
-            two[j] = share * mother[j] + (1 - share) * father[j];
-        }
+static void mate(void *arg, int64_t index, int worker) {
+    leat_minimiser *m = arg;
+    int k = (int)index;
+    const double *father = leat__row(m, m->male.x, k % m->n), *mother = leat__row(m, m->female.x, k % m->n);
+    double *one = leat__row(m, m->trial, 2 * k), *two = leat__row(m, m->trial, 2 * k + 1), u[2];
+    (void)worker;
+    for (int j = 0; j < m->dims; j++) {
+        if (j % 2 == 0) leat__minimise_pair(m, DRAW_MATE, k, j, u);
+        double share = u[j % 2];
+        one[j] = share * father[j] + (1 - share) * mother[j];
+        two[j] = share * mother[j] + (1 - share) * father[j];
     }
 }
 
@@ -206,7 +224,7 @@ int leat__mayfly_step(leat_minimiser *m) {
     survive(m, &m->male, 1, 0, 0);
     survive(m, &m->female, 0, 0, 0);
     if (variant->refine && variant->refine(m)) return 1;
-    mate(m);
+    leat__tpool_for(m->o.pool, m->children / 2, mate, m);
     mutate(m);
     if (leat__minimise_evaluate(m, m->trial, n, m->trial_cost)) return 1;
     if (variant->offspring && variant->offspring(m, n)) return 1;

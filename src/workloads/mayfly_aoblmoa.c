@@ -15,8 +15,9 @@
 
 static double uniform(const leat_minimiser *m, int i, int k) { return leat__minimise_uniform(m, DRAW_AQUILA, i, k); }
 
-/* Mean of the males into draw[2], before they move. */
+/* The males and their mean, into draw[2], before they move: they move at once. */
 static void begin(leat_minimiser *m) {
+    memcpy(m->sorted, m->male.x, (size_t)m->n * (size_t)m->dims * sizeof(double));
     memset(m->draw[2], 0, (size_t)m->dims * sizeof(double));
     for (int i = 0; i < m->n; i++) {
         const double *x = leat__row(m, m->male.x, i);
@@ -25,7 +26,7 @@ static void begin(leat_minimiser *m) {
 }
 
 static void spiral(leat_minimiser *m, int i, double *x) {
-    const double *other = leat__row(m, m->male.x, leat__minimise_pick(m, DRAW_AQUILA, i, 0, m->n));
+    const double *other = leat__row(m, m->sorted, leat__minimise_pick(m, DRAW_AQUILA, i, 0, m->n));
     double first = 1 + floor(20 * uniform(m, i, 1));
     for (int j = 0; j < m->dims; j++) {
         double r = first + 0.00565 * (j + 1), angle = -0.005 * (j + 1) + 1.5 * PI;

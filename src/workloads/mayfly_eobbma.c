@@ -6,6 +6,7 @@
  * c + (border - c)^2 / (x - c), c the point it came from.  The best males are then set against their opposites k (da + db) - x, with da and db
  * the least and greatest coordinates among the elite. */
 #include <math.h>
+#include <string.h>
 
 #include "workloads/minimise_impl.h"
 
@@ -36,6 +37,9 @@ static int fly_female(leat_minimiser *m, int i) {
     return 1;
 }
 
+/* Where the males were before they moved: they move at once. */
+static void begin(leat_minimiser *m) { memcpy(m->sorted, m->male.x, (size_t)m->n * (size_t)m->dims * sizeof(double)); }
+
 static int fly_male(leat_minimiser *m, int i) {
     double *x = leat__row(m, m->male.x, i);
     const double *own = leat__row(m, m->male.best, i);
@@ -43,8 +47,8 @@ static int fly_male(leat_minimiser *m, int i) {
         levy_step(m, x, m->n + i);
         return 1;
     }
-    const double *one = leat__row(m, m->male.x, leat__minimise_pick(m, DRAW_PARENT, i, 2, m->n));
-    const double *two = leat__row(m, m->male.x, leat__minimise_pick(m, DRAW_PARENT, i, 3, m->n));
+    const double *one = leat__row(m, m->sorted, leat__minimise_pick(m, DRAW_PARENT, i, 2, m->n));
+    const double *two = leat__row(m, m->sorted, leat__minimise_pick(m, DRAW_PARENT, i, 3, m->n));
     double fade = exp(m->s->best_cost - m->male.cost[i]);
     for (int j = 0; j < m->dims; j++) {
         double z = leat__minimise_normal(m, DRAW_BARE_MALE, i, 2 * j), u = leat__minimise_uniform(m, DRAW_BARE_MALE, m->n + i, j);
@@ -76,4 +80,4 @@ static int oppose(leat_minimiser *m) {
     return 0;
 }
 
-const mayfly_variant leat__mayfly_eobbma = {.fly_female = fly_female, .fly_male = fly_male, .refine = oppose};
+const mayfly_variant leat__mayfly_eobbma = {.begin = begin, .fly_female = fly_female, .fly_male = fly_male, .refine = oppose};

@@ -12,7 +12,7 @@ static int by_value(const void *a, const void *b) {
     return (p > q) - (p < q);
 }
 
-/* The medians of all coordinates into draw[2]: males move one after the other, so they are taken once, before. */
+/* The medians of all coordinates into draw[2]: they are taken before the males move. */
 static void begin(leat_minimiser *m) {
     double t = leat__minimise_time(m);
     m->s->inertia = 0.5 * sqrt(1 - t * t) + 0.4;

@@ -152,6 +152,7 @@ int leat_minimise_open(int32_t dims, const double *lower, const double *upper, c
     leat_minimiser *m = leat__calloc(1, sizeof *m, LEAT_MEMORY_OTHER);
     if (!m) return leat__fail(error, LEAT_ENOMEM, "no memory for a minimiser");
     m->o = *o;
+    m->o.pool = o->pool ? leat_tpool_ref(o->pool) : NULL;
     m->dims = dims;
     m->n = o->population;
     m->children = o->offspring;
@@ -175,6 +176,7 @@ int leat_minimise_open(int32_t dims, const double *lower, const double *upper, c
 
 void leat_minimise_close(leat_minimiser *m) {
     if (!m) return;
+    leat_tpool_unref(m->o.pool);
     for (int i = 0; i < 3; i++) leat__free(m->draw[i]);
     leat__free(m->axes);
     leat__free(m->rank);
@@ -211,14 +213,15 @@ int leat__minimise_pick(const leat_minimiser *m, minimise_purpose purpose, int i
     return (int)(leat__minimise_uniform(m, purpose, individual, k) * n);
 }
 
+void leat__minimise_pair(const leat_minimiser *m, minimise_purpose purpose, int individual, int j, double u[2]) {
+    uint32_t w[4];
+    leat__rng_block(m->o.seed, stream_of(m, purpose, individual), (uint64_t)j >> 1, w);
+    u[0] = (double)(((uint64_t)w[1] << 32 | w[0]) >> 11) * 0x1p-53;
+    u[1] = (double)(((uint64_t)w[3] << 32 | w[2]) >> 11) * 0x1p-53;
+}
+
 void leat__minimise_uniforms(const leat_minimiser *m, minimise_purpose purpose, int individual, double *out) {
-    uint64_t stream = stream_of(m, purpose, individual);
-    for (int j = 0; j < m->dims; j += 2) { /* both halves of a block; out has room for one more */
-        uint32_t w[4];
-        leat__rng_block(m->o.seed, stream, (uint64_t)j >> 1, w);
-        out[j] = (double)(((uint64_t)w[1] << 32 | w[0]) >> 11) * 0x1p-53;
-        out[j + 1] = (double)(((uint64_t)w[3] << 32 | w[2]) >> 11) * 0x1p-53;
-    }
+    for (int j = 0; j < m->dims; j += 2) leat__minimise_pair(m, purpose, individual, j, out + j); /* out has room for one more */
 }
 
 double leat__minimise_levy(const leat_minimiser *m, int individual, int k) {

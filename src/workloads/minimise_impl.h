@@ -50,7 +50,8 @@ struct leat_minimiser {
     double  seed_sigma;
 };
 
-/* The differences of a Mayfly variant from the standard loop; an absent entry is the standard's.  Those that evaluate return 0, or not 0 when cancelled. */
+/* The differences of a Mayfly variant from the standard loop; an absent entry is the standard's.  fly_* and pull_* may run for several
+ * individuals at once: they write theirs only, and no scratch.  Those that evaluate return 0, or not 0 when cancelled. */
 typedef struct mayfly_variant {
     void (*begin)(leat_minimiser *m);                /* schedules of the iteration */
     int  (*fly_female)(leat_minimiser *m, int i);    /* 1 = it has moved female i itself */
@@ -83,7 +84,9 @@ void leat__minimise_clamp(const leat_minimiser *m, double *x);
 /* Random numbers of this iteration: the k-th of (purpose, individual). */
 double leat__minimise_uniform(const leat_minimiser *m, minimise_purpose purpose, int individual, int k);
 double leat__minimise_normal(const leat_minimiser *m, minimise_purpose purpose, int individual, int k);
-/* out [dims] uniform in [0, 1). */
+/* Numbers j and j + 1 of leat__minimise_uniforms(), j even. */
+void leat__minimise_pair(const leat_minimiser *m, minimise_purpose purpose, int individual, int j, double u[2]);
+/* out [dims + 1] uniform in [0, 1). */
 void leat__minimise_uniforms(const leat_minimiser *m, minimise_purpose purpose, int individual, double *out);
 /* Mantegna's Levy step with index 1.5; `individual` names the stream. */
 double leat__minimise_levy(const leat_minimiser *m, int individual, int k);

@@ -141,6 +141,31 @@ static void resume_is_exact(void **state) {
     }
 }
 
+static void threads_do_not_matter(void **state) {
+    (void)state;
+    leat_tpool *pool;
+    assert_int_equal(leat_tpool_new(4, &pool), LEAT_OK);
+    for (int a = 0; a < LEAT_MINIMISE_ALGORITHMS; a++) {
+        leat_minimise_options o = options_of(a, 11, 40);
+        problem p = {.f = rastrigin};
+        leat_minimiser *one = open_with(&o);
+        o.pool = pool;
+        leat_minimiser *four = open_with(&o);
+        size_t bytes = leat_minimise_state_bytes(one);
+        char *x = malloc(bytes), *y = malloc(bytes);
+        while (leat_minimise_step(one, costs_of, &p) == LEAT_OK) {}
+        while (leat_minimise_step(four, costs_of, &p) == LEAT_OK) {}
+        leat_minimise_save(one, x);
+        leat_minimise_save(four, y);
+        assert_memory_equal(x, y, bytes);
+        leat_minimise_close(one);
+        leat_minimise_close(four);
+        free(x);
+        free(y);
+    }
+    leat_tpool_unref(pool);
+}
+
 static void a_cancelled_step_never_was(void **state) {
     (void)state;
     for (int a = 0; a < LEAT_MINIMISE_ALGORITHMS; a++) {
@@ -243,7 +268,7 @@ static void bad_options_are_named(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_algorithm_finds_the_optimum), cmocka_unit_test(evaluations_are_the_published_count), cmocka_unit_test(resume_is_exact),
+        cmocka_unit_test(every_algorithm_finds_the_optimum), cmocka_unit_test(evaluations_are_the_published_count), cmocka_unit_test(resume_is_exact), cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(a_cancelled_step_never_was), cmocka_unit_test(seeds_take_part), cmocka_unit_test(nan_is_the_worst),
         cmocka_unit_test(bad_states_are_refused), cmocka_unit_test(bad_options_are_named)};
     return cmocka_run_group_tests(tests, NULL, NULL);
