@@ -16,7 +16,8 @@
 
 #define MAX_CIRCLES 10000
 #define MAX_PIXELS ((int64_t)1 << 27)
-#define RELOCATE_SHARE 4 /* a sweep tries to move one circle in so many */
+#define RELOCATE_SHARE 4 /* a sweep tries to move one circle in so many, */
+#define RELOCATE_MOST 60 /* but no more than this */
 
 static const char *const mode_names[LEAT_CIRCLEFIT_MODES] = {"sequential", "batch", "joint", "polish"};
 static const char *const end_names[LEAT_CIRCLEFIT_ENDS] = {"running", "completed", "converged", "refill_limit", "target", "time", "evaluations", "cancelled"};
@@ -291,6 +292,7 @@ static int polish_step(leat_circlefit *fit, leat_error *error) {
 
 static int relocate_step(leat_circlefit *fit, leat_error *error) {
     int64_t tries = (fit->s->count + RELOCATE_SHARE - 1) / RELOCATE_SHARE;
+    if (tries > RELOCATE_MOST) tries = RELOCATE_MOST;
     int status = leat__fit_climb_relocate(fit, error);
     if (status == LEAT_OK && ++fit->s->relocated >= tries) end_sweep(fit);
     return status;
