@@ -26,7 +26,7 @@ PHOTOS = ("ji_peds_0.jpg", "dk_dog_bicycle_truck.jpg", "ji_humans_7.jpg", "ji_ho
 # Ways of ONNX Runtime + OpenCV: name, class, its arguments behind the model's.
 PEERS = (("sequential, 2 threads", "Sequential", (2,)), ("three stages, inference on 2 threads", "Threaded", (2, 1)),
          ("three stages, 2 sessions of 1 thread", "Threaded", (1, 2)))
-LEATS = (("default", ()), ("2 replicas of inference", ("--replicas", "infer=2", "-t", "1")))
+LEATS = (("default", ()), ("one frame at a time on 2 threads", ("--replicas", "infer=1", "-t", "2")))
 
 
 def enter_environment(out):
