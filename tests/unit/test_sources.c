@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -300,6 +301,10 @@ typedef struct feeder {
 
 static void *feed(void *arg) {
     feeder *f = arg;
+    sigset_t pipes;
+    sigemptyset(&pipes);
+    sigaddset(&pipes, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipes, NULL); /* the reader may refuse the input and go */
     int fd = open(f->path, O_WRONLY);
     const uint8_t *at = f->data;
     for (size_t left = f->bytes; fd >= 0 && left > 0;) {
