@@ -59,7 +59,8 @@ detect_takes_and_gives_video() {
 interrupt_finishes_the_video() {
     "$LEAT" video $SCENE --loop 0 -o "$scratch/i.mp4" >"$scratch/out" 2>"$scratch/err" &
     local job=$! status
-    sleep 1.5
+    for _ in $(seq 100); do ls "$scratch"/i.mp4.* >/dev/null 2>&1 && break; sleep 0.1; done
+    sleep 1
     kill -INT $job
     wait $job
     status=$?
@@ -71,7 +72,8 @@ interrupt_ends_a_wait() {
     local writer=$! job status
     "$LEAT" video "$scratch/fifo" --raw 16x16:rgb24 >"$scratch/out" 2>"$scratch/err" &
     job=$!
-    sleep 0.7
+    for _ in $(seq 100); do readlink /proc/$job/fd/* 2>/dev/null | grep -q fifo && break; sleep 0.1; done
+    sleep 0.3
     kill -INT $job
     wait $job
     status=$?
