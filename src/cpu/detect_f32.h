@@ -26,6 +26,8 @@ typedef struct leat_detect_f32_table {
     /* alive[j] = 0 for j in [from, n) of box i's group with inter > iou * union.  The arrays are readable and alive writable up to the next
      * multiple of 16 past n. */
     void (*suppress)(const leat__boxes *boxes, int64_t i, int64_t from, int64_t n, float iou);
+    /* iou[j] of boxes i and j in [0, n), 0 in another group.  Arrays as above, iou writable up to the next multiple of 16. */
+    void (*overlap)(const leat__boxes *boxes, int64_t i, int64_t n, float *iou);
 } leat_detect_f32_table;
 
 extern leat_detect_f32_table leat__detect_f32;
@@ -34,10 +36,12 @@ void leat__detect_f32_init(leat_isa level);
 float leat_f32_row_max_ref(const float *x, int64_t n, int32_t *arg);
 void leat_f32_column_max_ref(const float *x, int64_t rows, int64_t n, int64_t ld, float *max, int32_t *arg);
 void leat_f32_suppress_ref(const leat__boxes *boxes, int64_t i, int64_t from, int64_t n, float iou);
+void leat_f32_overlap_ref(const leat__boxes *boxes, int64_t i, int64_t n, float *iou);
 
 float leat_f32_row_max_avx2(const float *x, int64_t n, int32_t *arg);
 void leat_f32_column_max_avx2(const float *x, int64_t rows, int64_t n, int64_t ld, float *max, int32_t *arg);
 void leat_f32_suppress_avx2(const leat__boxes *boxes, int64_t i, int64_t from, int64_t n, float iou);
+void leat_f32_overlap_avx2(const leat__boxes *boxes, int64_t i, int64_t n, float *iou);
 
 void leat_f32_suppress_avx512(const leat__boxes *boxes, int64_t i, int64_t from, int64_t n, float iou);
 

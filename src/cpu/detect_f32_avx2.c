@@ -51,20 +51,47 @@ void leat_f32_column_max_avx2(const float *x, int64_t rows, int64_t n, int64_t l
     for (int64_t j = 0; j < n; j += STRIP) column_strip(x + j, rows, n - j < STRIP ? n - j : STRIP, ld, max + j, arg + j);
 }
 
+/* One box in all lanes. */
+typedef struct spread {
+    __m256  x1, y1, x2, y2, area;
+    __m256i group;
+} spread;
+
+static inline spread spread_box(const leat__boxes *b, int64_t i) {
+    return (spread){_mm256_set1_ps(b->x1[i]), _mm256_set1_ps(b->y1[i]), _mm256_set1_ps(b->x2[i]), _mm256_set1_ps(b->y2[i]),
+                    _mm256_set1_ps(b->area[i]), _mm256_set1_epi32(b->group ? b->group[i] : 0)};
+}
+
+/* Intersections with boxes j .. j + 7, whatever their group, and unions. */
+static inline __m256 intersect(const spread *s, const leat__boxes *b, int64_t j, __m256 *join) {
+    const __m256 zero = _mm256_setzero_ps();
+    __m256 w = _mm256_sub_ps(_mm256_min_ps(s->x2, _mm256_loadu_ps(b->x2 + j)), _mm256_max_ps(s->x1, _mm256_loadu_ps(b->x1 + j)));
+    __m256 h = _mm256_sub_ps(_mm256_min_ps(s->y2, _mm256_loadu_ps(b->y2 + j)), _mm256_max_ps(s->y1, _mm256_loadu_ps(b->y1 + j)));
+    __m256 inter = _mm256_mul_ps(_mm256_max_ps(w, zero), _mm256_max_ps(h, zero));
+    *join = _mm256_sub_ps(_mm256_add_ps(s->area, _mm256_loadu_ps(b->area + j)), inter);
+    return inter;
+}
+
+static inline __m256i same_group(const spread *s, const leat__boxes *b, int64_t j) {
+    return b->group ? _mm256_cmpeq_epi32(s->group, _mm256_loadu_si256((const __m256i *)(b->group + j))) : _mm256_set1_epi32(-1);
+}
+
 void leat_f32_suppress_avx2(const leat__boxes *b, int64_t i, int64_t from, int64_t n, float iou) {
-    const __m256 x1 = _mm256_set1_ps(b->x1[i]), y1 = _mm256_set1_ps(b->y1[i]), x2 = _mm256_set1_ps(b->x2[i]), y2 = _mm256_set1_ps(b->y2[i]);
-    const __m256 area = _mm256_set1_ps(b->area[i]), least = _mm256_set1_ps(iou), zero = _mm256_setzero_ps();
-    const __m256i group = _mm256_set1_epi32(b->group ? b->group[i] : 0);
+    const spread s = spread_box(b, i);
+    const __m256 least = _mm256_set1_ps(iou);
     for (int64_t j = from; j < n; j += 8) {
-        __m256 w = _mm256_sub_ps(_mm256_min_ps(x2, _mm256_loadu_ps(b->x2 + j)), _mm256_max_ps(x1, _mm256_loadu_ps(b->x1 + j)));
-        __m256 h = _mm256_sub_ps(_mm256_min_ps(y2, _mm256_loadu_ps(b->y2 + j)), _mm256_max_ps(y1, _mm256_loadu_ps(b->y1 + j)));
-        __m256 inter = _mm256_mul_ps(_mm256_max_ps(w, zero), _mm256_max_ps(h, zero));
-        __m256 join = _mm256_sub_ps(_mm256_add_ps(area, _mm256_loadu_ps(b->area + j)), inter);
-        __m256 over = _mm256_cmp_ps(inter, _mm256_mul_ps(least, join), _CMP_GT_OQ);
+        __m256 join, inter = intersect(&s, b, j, &join), over = _mm256_cmp_ps(inter, _mm256_mul_ps(least, join), _CMP_GT_OQ);
         if (_mm256_testz_ps(over, over)) continue;
-        __m256i out = _mm256_castps_si256(over);
-        if (b->group) out = _mm256_and_si256(out, _mm256_cmpeq_epi32(group, _mm256_loadu_si256((const __m256i *)(b->group + j))));
-        __m256i *alive = (__m256i *)(b->alive + j);
+        __m256i *alive = (__m256i *)(b->alive + j), out = _mm256_and_si256(_mm256_castps_si256(over), same_group(&s, b, j));
         _mm256_storeu_si256(alive, _mm256_andnot_si256(out, _mm256_loadu_si256(alive)));
+    }
+}
+
+/* The reference makes the intersection 0 in another group, and then divides: the same bits either way round, as unions are positive. */
+void leat_f32_overlap_avx2(const leat__boxes *b, int64_t i, int64_t n, float *iou) {
+    const spread s = spread_box(b, i);
+    for (int64_t j = 0; j < n; j += 8) {
+        __m256 join, inter = intersect(&s, b, j, &join);
+        _mm256_storeu_ps(iou + j, _mm256_and_ps(_mm256_div_ps(inter, join), _mm256_castsi256_ps(same_group(&s, b, j))));
     }
 }

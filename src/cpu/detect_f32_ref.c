@@ -18,13 +18,25 @@ void leat_f32_column_max_ref(const float *x, int64_t rows, int64_t n, int64_t ld
             if (x[r * ld + j] > max[j]) max[j] = x[r * ld + j], arg[j] = (int32_t)r;
 }
 
+/* Area of the intersection of boxes i and j; 0 in another group. */
+static float intersection(const leat__boxes *b, int64_t i, int64_t j) {
+    float right = b->x2[i] < b->x2[j] ? b->x2[i] : b->x2[j], left = b->x1[i] > b->x1[j] ? b->x1[i] : b->x1[j];
+    float bottom = b->y2[i] < b->y2[j] ? b->y2[i] : b->y2[j], top = b->y1[i] > b->y1[j] ? b->y1[i] : b->y1[j];
+    float w = right - left, h = bottom - top;
+    if (b->group && b->group[i] != b->group[j]) return 0;
+    return (w > 0 ? w : 0) * (h > 0 ? h : 0);
+}
+
 void leat_f32_suppress_ref(const leat__boxes *b, int64_t i, int64_t from, int64_t n, float iou) {
     for (int64_t j = from; j < n; j++) {
-        float right = b->x2[i] < b->x2[j] ? b->x2[i] : b->x2[j], left = b->x1[i] > b->x1[j] ? b->x1[i] : b->x1[j];
-        float bottom = b->y2[i] < b->y2[j] ? b->y2[i] : b->y2[j], top = b->y1[i] > b->y1[j] ? b->y1[i] : b->y1[j];
-        float w = right - left, h = bottom - top;
-        float inter = (w > 0 ? w : 0) * (h > 0 ? h : 0);
-        int   same = !b->group || b->group[i] == b->group[j];
-        if (same && inter > iou * ((b->area[i] + b->area[j]) - inter)) b->alive[j] = 0;
+        float inter = intersection(b, i, j);
+        if (inter > iou * ((b->area[i] + b->area[j]) - inter)) b->alive[j] = 0;
+    }
+}
+
+void leat_f32_overlap_ref(const leat__boxes *b, int64_t i, int64_t n, float *iou) {
+    for (int64_t j = 0; j < n; j++) {
+        float inter = intersection(b, i, j);
+        iou[j] = inter / ((b->area[i] + b->area[j]) - inter);
     }
 }

@@ -11,7 +11,7 @@
 #include "cpu/cpu.h"
 #include "detect_nms.h"
 
-enum { PAD = 16, MOST_BOXES = 1 << 24, DIGIT = 11, BUCKETS = 1 << DIGIT, COLUMNS = 9 };
+enum { PAD = 16, MOST_BOXES = 1 << 24, DIGIT = 11, BUCKETS = 1 << DIGIT, COLUMNS = 11 };
 
 void leat_nms_options_default(leat_nms_options *options) {
     *options = (leat_nms_options){.size = sizeof *options, .kind = LEAT_NMS_HARD, .iou = 0.45f, .sigma = 0.5f, .score = 0.25f, .top_k = 2048, .max_kept = 300};
@@ -27,7 +27,7 @@ void leat__nms_bind(leat__nms *nms, void *memory, int capacity) {
     size_t n = column_floats(capacity);
     float *f = memory;
     *nms = (leat__nms){.boxes = {f, f + n, f + 2 * n, f + 3 * n, f + 4 * n, (int32_t *)(f + 5 * n), (int32_t *)(f + 6 * n)},
-                       .score = f + 7 * n, .slot = (int32_t *)(f + 8 * n), .keys = (uint64_t *)(f + COLUMNS * n), .capacity = capacity};
+                       .score = f + 7 * n, .slot = (int32_t *)(f + 8 * n), .iou = f + 9 * n, .rank = f + 10 * n, .keys = (uint64_t *)(f + COLUMNS * n), .capacity = capacity};
     nms->spare = nms->keys + n;
 }
 
@@ -117,37 +117,30 @@ static int suppress_hard(const leat__nms *nms, const leat_nms_options *options, 
     return n_kept;
 }
 
-static float overlap(const leat__boxes *b, int i, int j) {
-    float right = b->x2[i] < b->x2[j] ? b->x2[i] : b->x2[j], left = b->x1[i] > b->x1[j] ? b->x1[i] : b->x1[j];
-    float bottom = b->y2[i] < b->y2[j] ? b->y2[i] : b->y2[j], top = b->y1[i] > b->y1[j] ? b->y1[i] : b->y1[j];
-    float w = right - left, h = bottom - top;
-    if (w <= 0 || h <= 0) return 0;
-    return w * h / (b->area[i] + b->area[j] - w * h);
-}
-
-static void weaken(leat__nms *nms, const leat_nms_options *options, int i) {
-    const leat__boxes *b = &nms->boxes;
+static void weaken(leat__nms *nms, const leat_nms_options *options, const leat__boxes *boxes, int i) {
+    leat__detect_f32.overlap(boxes, i, nms->count, nms->iou);
     for (int j = 0; j < nms->count; j++) {
-        if (!b->alive[j] || (!options->agnostic && b->group[i] != b->group[j])) continue;
-        float iou = overlap(b, i, j);
-        if (iou <= 0) continue;
-        if (options->kind == LEAT_NMS_GAUSSIAN) nms->score[j] *= expf(-iou * iou / options->sigma);
-        else if (iou > options->iou) nms->score[j] *= 1 - iou;
-        if (nms->score[j] < options->score) b->alive[j] = 0;
+        float iou = nms->iou[j];
+        if (iou <= 0 || nms->rank[j] < 0) continue;
+        if (options->kind == LEAT_NMS_GAUSSIAN) nms->rank[j] *= expf(-iou * iou / options->sigma);
+        else if (iou > options->iou) nms->rank[j] *= 1 - iou;
+        if (nms->rank[j] < options->score) nms->rank[j] = -1;
     }
 }
 
 /* The order changes as scores fall, so the best is looked for each time. */
 static int suppress_soft(leat__nms *nms, const leat_nms_options *options, int limit, int32_t *kept) {
+    leat__boxes boxes = nms->boxes;
     int n_kept = 0;
+    if (options->agnostic) boxes.group = NULL;
+    memcpy(nms->rank, nms->score, (size_t)nms->count * sizeof *nms->rank);
     while (n_kept < limit) {
-        int best = -1;
-        for (int j = 0; j < nms->count; j++)
-            if (nms->boxes.alive[j] && (best < 0 || nms->score[j] > nms->score[best])) best = j;
-        if (best < 0) break;
-        nms->boxes.alive[best] = 0;
+        int32_t best;
+        if (!(leat__detect_f32.row_max(nms->rank, nms->count, &best) >= 0)) break;
         kept[n_kept++] = best;
-        weaken(nms, options, best);
+        nms->score[best] = nms->rank[best];
+        nms->rank[best] = -1;
+        weaken(nms, options, &boxes, best);
     }
     return n_kept;
 }

@@ -9,6 +9,7 @@
 typedef struct leat__nms {
     leat__boxes boxes;        /* [count], best first */
     float      *score;        /* [count] */
+    float      *iou, *rank;   /* of the soft kinds: overlaps with one box; score, or -1 for what is decided */
     int32_t    *slot;         /* [count]: which candidate this was before sorting */
     uint64_t   *keys, *spare; /* of the sort */
     int32_t     capacity, count;

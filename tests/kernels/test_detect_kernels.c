@@ -77,7 +77,24 @@ static void overlaps(void **state) {
     }
 }
 
+static void ratios(void **state) {
+    static float store[5 * MOST], got[MOST], want[MOST];
+    static int32_t group[MOST], alive[MOST];
+    KT_EACH_LEVEL(level)
+    for (int round = 0; round < 400; round++) {
+        leat__boxes b;
+        int n = kt_int(2, MOST - 20), i = kt_int(0, n - 1);
+        fill_boxes(&b, store, group, alive, n);
+        if (round % 2) b.group = NULL;
+        for (int k = 0; k < MOST; k++) got[k] = CANARY;
+        leat_f32_overlap_ref(&b, i, n, want);
+        leat__detect_f32.overlap(&b, i, n, got);
+        assert_memory_equal(got, want, (size_t)n * sizeof *got);
+        for (int k = n + 16; k < MOST; k++) assert_true(got[k] == CANARY);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(columns), cmocka_unit_test(overlaps)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(columns), cmocka_unit_test(overlaps), cmocka_unit_test(ratios)};
     return cmocka_run_group_tests(tests, kt_seed, NULL);
 }
