@@ -84,6 +84,13 @@ typedef struct leat_circle_paint {
     int32_t shift[3], scale;
 } leat_circle_paint;
 
+/* Rows of packed RGB that one thread owns: row i begins at rgb + i * stride; of what follows it, the bytes before limit + i * limit_step are the thread's, too. */
+typedef struct leat_circle_band {
+    uint8_t       *rgb;
+    const uint8_t *limit;
+    int64_t        stride, limit_step;
+} leat_circle_band;
+
 typedef struct leat_circle_kernels {
     /* Fills *spans for rows y .. y + CIRCLE_TILE - 1. */
     leat_circle_flags (*spans)(const leat_circle_outline *outline, const double *circle, int width, int y, leat_circle_spans *spans);
@@ -95,8 +102,8 @@ typedef struct leat_circle_kernels {
      * the last one are read: their sums are 0. */
     int64_t (*regions)(const leat_circle_paint *paints, const uint8_t *ground, const uint64_t *masks, int words, int stride, const int32_t *sums, int n);
     void (*map)(const double *circle, leat_circle_map *map);
-    /* Paints pixels [x0[i], x1[i]) of row i of packed RGB.  Reads and rewrites up to 64 bytes past the span. */
-    void (*paint)(const leat_circle_map *map, uint8_t *rgb, int64_t stride, const int32_t *x0, const int32_t *x1, int rows);
+    /* Paints pixels [x0[i], x1[i]) of row i of packed RGB.  Bytes behind a span may be read and written back as they were, up to the band's limit. */
+    void (*paint)(const leat_circle_map *map, const leat_circle_band *band, const int32_t *x0, const int32_t *x1, int rows);
     /* Sum of (a[i] - b[i])^2, i in [0, n), n < 2^20.  Reads up to 64 bytes past the end. */
     uint64_t (*sse)(const uint8_t *a, const uint8_t *b, int64_t n);
     /* The same for map(a) against b, of packed RGB that begins with R. */

@@ -2,6 +2,7 @@
 #include "cpu/circle.h"
 
 #include <immintrin.h>
+#include <string.h>
 
 /* ---- spans ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -254,41 +255,49 @@ static inline __attribute__((always_inline)) void paint_block(const leat_circle_
     _mm256_storeu_si256((__m256i *)at, painted_block(map, k, b, p, patched));
 }
 
-static inline __attribute__((always_inline)) void paint_end(const leat_circle_map *map, const constants *k, uint8_t *at, int64_t n, const int p, const int patched) {
-    __m256i b = _mm256_loadu_si256((const __m256i *)at);
-    _mm256_storeu_si256((__m256i *)at, _mm256_blendv_epi8(b, painted_block(map, k, b, p, patched), first_bytes(n)));
+/* The last n bytes of a span, 1..32. */
+static inline __attribute__((always_inline)) void paint_end(const leat_circle_map *map, const constants *k, uint8_t *at, int64_t n, const uint8_t *limit, const int p,
+                                                            const int patched) {
+    if (__builtin_expect(at + 32 <= limit, 1)) {
+        __m256i b = _mm256_loadu_si256((const __m256i *)at);
+        _mm256_storeu_si256((__m256i *)at, _mm256_blendv_epi8(b, painted_block(map, k, b, p, patched), first_bytes(n)));
+        return;
+    }
+    uint8_t block[32] = {0};
+    memcpy(block, at, (size_t)n);
+    paint_block(map, k, block, p, patched);
+    memcpy(at, block, (size_t)n);
 }
 
-static inline __attribute__((always_inline)) void paint_rows(const leat_circle_map *map, uint8_t *rgb, int64_t stride, const int32_t *x0, const int32_t *x1, int rows,
+static inline __attribute__((always_inline)) void paint_rows(const leat_circle_map *map, const leat_circle_band *band, const int32_t *x0, const int32_t *x1, int rows,
                                                              const int patched) {
     constants k = constants_of(map);
-    for (int i = 0; i < rows; i++, rgb += stride) {
-        uint8_t *at = rgb + 3 * (int64_t)x0[i];
-        int64_t  n = 3 * (int64_t)(x1[i] - x0[i]);
+    for (int i = 0; i < rows; i++) {
+        uint8_t       *at = band->rgb + i * band->stride + 3 * (int64_t)x0[i];
+        const uint8_t *limit = band->limit + i * band->limit_step;
+        int64_t        n = 3 * (int64_t)(x1[i] - x0[i]);
         for (; n >= 96; n -= 96, at += 96) {
             paint_block(map, &k, at, 0, patched);
             paint_block(map, &k, at + 32, 2, patched);
             paint_block(map, &k, at + 64, 1, patched);
         }
-        if (n <= 0) continue;
-        if (n <= 32) {
-            paint_end(map, &k, at, n, 0, patched);
-            continue;
+        if (n > 64) {
+            paint_block(map, &k, at, 0, patched);
+            paint_block(map, &k, at + 32, 2, patched);
+            paint_end(map, &k, at + 64, n - 64, limit, 1, patched);
+        } else if (n > 32) {
+            paint_block(map, &k, at, 0, patched);
+            paint_end(map, &k, at + 32, n - 32, limit, 2, patched);
+        } else if (n > 0) {
+            paint_end(map, &k, at, n, limit, 0, patched);
         }
-        paint_block(map, &k, at, 0, patched);
-        if (n <= 64) {
-            paint_end(map, &k, at + 32, n - 32, 2, patched);
-            continue;
-        }
-        paint_block(map, &k, at + 32, 2, patched);
-        paint_end(map, &k, at + 64, n - 64, 1, patched);
     }
 }
 
-static void paint_avx2(const leat_circle_map *map, uint8_t *rgb, int64_t stride, const int32_t *x0, const int32_t *x1, int rows) {
-    if (map->kind == CIRCLE_PLAIN) paint_rows(map, rgb, stride, x0, x1, rows, 0);
-    else if (map->kind == CIRCLE_PATCHED) paint_rows(map, rgb, stride, x0, x1, rows, 1);
-    else leat__circle_ref.paint(map, rgb, stride, x0, x1, rows);
+static void paint_avx2(const leat_circle_map *map, const leat_circle_band *band, const int32_t *x0, const int32_t *x1, int rows) {
+    if (map->kind == CIRCLE_PLAIN) paint_rows(map, band, x0, x1, rows, 0);
+    else if (map->kind == CIRCLE_PATCHED) paint_rows(map, band, x0, x1, rows, 1);
+    else leat__circle_ref.paint(map, band, x0, x1, rows);
 }
 
 /* ---- squared error ------------------------------------------------------------------------------------------------------------------------ */

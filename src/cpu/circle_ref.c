@@ -173,13 +173,15 @@ static int add_rows_ref(const leat_circle_table *t, int y, int rows, const int32
 
 /* ---- pixels ------------------------------------------------------------------------------------------------------------------- */
 
-static void paint_ref(const leat_circle_map *map, uint8_t *rgb, int64_t stride, const int32_t *x0, const int32_t *x1, int rows) {
-    for (int i = 0; i < rows; i++)
-        for (uint8_t *p = rgb + i * stride + 3 * (int64_t)x0[i], *end = rgb + i * stride + 3 * (int64_t)x1[i]; p < end; p += 3) {
+static void paint_ref(const leat_circle_map *map, const leat_circle_band *band, const int32_t *x0, const int32_t *x1, int rows) {
+    for (int i = 0; i < rows; i++) {
+        uint8_t *row = band->rgb + i * band->stride, *end = row + 3 * (int64_t)x1[i];
+        for (uint8_t *p = row + 3 * (int64_t)x0[i]; p < end; p += 3) {
             p[0] = map->table[0][p[0]];
             p[1] = map->table[1][p[1]];
             p[2] = map->table[2][p[2]];
         }
+    }
 }
 
 static uint64_t sse_ref(const uint8_t *a, const uint8_t *b, int64_t n) {

@@ -94,7 +94,8 @@ static uint64_t evaluate_bands(leat_circle_evaluator *e, const leat_circle *circ
     for (rows_of(e->brushes, count, &y, &end); y < end; y += step) {
         int rows = end - y < step ? end - y : step;
         memcpy(e->band, t->canvas.data + y * t->canvas.stride, (size_t)(rows * t->canvas.stride));
-        leat__circle_band_paint(circles, e->brushes, count, e->band, t->canvas.stride, t->canvas.width, y, rows, reach[0]);
+        leat_circle_band band = {e->band, e->band + rows * t->canvas.stride, t->canvas.stride, 0};
+        leat__circle_band_paint(circles, e->brushes, count, band, t->canvas.width, y, rows, reach[0]);
         for (int i = 0; i < rows; i++) {
             int x0 = reach[i][0], x1 = reach[i][1];
             if (x0 >= x1) continue;

@@ -32,9 +32,9 @@ typedef struct leat_circle_brush {
 /* Rows painted at once, so that a band of `width` stays in the first cache. */
 int leat__circle_band_rows(int width);
 void leat__circle_brush_make(const leat_circle *circle, int height, leat_circle_brush *brush);
-/* Paints circles [count] on rows [y, y + rows) of a canvas; `band` is their first row, `stride` apart, each followed by 64 bytes of its own.  reach
- * [rows, 2], unless NULL: the interval of x that was painted, or empty (first > last).  Returns the pixels painted. */
-uint64_t leat__circle_band_paint(const leat_circle *circles, const leat_circle_brush *brushes, int64_t count, uint8_t *band, int64_t stride, int width, int y, int rows,
+/* Paints circles [count] on rows [y, y + rows) of a canvas, which the band holds.  reach [rows, 2], unless NULL: the interval of x that was painted, or empty
+ * (first > last).  Returns the pixels painted. */
+uint64_t leat__circle_band_paint(const leat_circle *circles, const leat_circle_brush *brushes, int64_t count, leat_circle_band band, int width, int y, int rows,
                                  int32_t *reach);
 
 #endif

@@ -58,7 +58,7 @@ void leat__circle_brush_make(const leat_circle *circle, int height, leat_circle_
     leat__circle.map(&circle->x, &brush->map);
 }
 
-uint64_t leat__circle_band_paint(const leat_circle *circles, const leat_circle_brush *brushes, int64_t count, uint8_t *band, int64_t stride, int width, int y, int rows,
+uint64_t leat__circle_band_paint(const leat_circle *circles, const leat_circle_brush *brushes, int64_t count, leat_circle_band band, int width, int y, int rows,
                                  int32_t *reach) {
     leat_circle_spans s;
     uint64_t          writes = 0;
@@ -70,7 +70,8 @@ uint64_t leat__circle_band_paint(const leat_circle *circles, const leat_circle_b
         int first = brushes[k].y0 > y ? brushes[k].y0 - y : 0, end = brushes[k].y1 < y + rows ? brushes[k].y1 - y : rows;
         if (first >= end) continue;
         leat__circle.spans(&brushes[k].outline, &circles[k].x, width, y + first, &s);
-        leat__circle.paint(&brushes[k].map, band + first * stride, stride, s.x0, s.x1, end - first);
+        leat_circle_band part = {band.rgb + first * band.stride, band.limit + first * band.limit_step, band.stride, band.limit_step};
+        leat__circle.paint(&brushes[k].map, &part, s.x0, s.x1, end - first);
         for (int i = 0; i < end - first; i++) {
             if (s.x0[i] >= s.x1[i]) continue;
             writes += (uint64_t)(s.x1[i] - s.x0[i]);
@@ -85,15 +86,13 @@ uint64_t leat__circle_band_paint(const leat_circle *circles, const leat_circle_b
 
 /* ---- the renderer --------------------------------------------------------------------------------------------------------------- */
 
-/* Bands of rows go to the threads; each is copied to a thread's own scratch, painted by all circles in order, and copied back, so that threads
- * never touch each other's rows, and the result does not depend on their number. */
+/* Bands of rows go to the threads, and each is painted by all circles in order while it is in the first cache.  Threads never touch each other's
+ * rows, not even to write back what was there, so that the result does not depend on their number. */
 struct leat_circle_renderer {
     int64_t            max_circles;
     int                max_width;
     leat_tpool        *pool;
     leat_circle_brush *brushes; /* [max_circles] */
-    uint8_t           *bands;   /* [threads, band_bytes] */
-    size_t             band_bytes;
 };
 
 typedef struct draw_job {
@@ -107,8 +106,6 @@ typedef struct draw_job {
 
 enum { BRUSHES_A_TASK = 64 };
 
-static size_t band_stride(int width) { return (3 * (size_t)width + 127) / 64 * 64; }
-
 int leat_circle_renderer_open(int64_t max_circles, int max_width, leat_tpool *pool, leat_circle_renderer **renderer) {
     if (!renderer) return LEAT_EINVAL;
     *renderer = NULL;
@@ -120,10 +117,8 @@ int leat_circle_renderer_open(int64_t max_circles, int max_width, leat_tpool *po
     r->max_circles = max_circles;
     r->max_width = max_width;
     r->pool = pool ? leat_tpool_ref(pool) : NULL;
-    r->band_bytes = band_stride(max_width) * CIRCLE_TILE;
     r->brushes = leat__calloc((size_t)max_circles, sizeof *r->brushes, LEAT_MEMORY_PLAN);
-    r->bands = leat__calloc((size_t)leat_tpool_threads(pool), r->band_bytes, LEAT_MEMORY_PLAN);
-    if (!r->brushes || !r->bands) {
+    if (!r->brushes) {
         leat_circle_renderer_close(r);
         return LEAT_ENOMEM;
     }
@@ -135,7 +130,6 @@ void leat_circle_renderer_close(leat_circle_renderer *r) {
     if (!r) return;
     leat_tpool_unref(r->pool);
     leat__free(r->brushes);
-    leat__free(r->bands);
     leat__free(r);
 }
 
@@ -149,12 +143,10 @@ static void draw_band(void *arg, int64_t index, int worker) {
     draw_job   *job = arg;
     leat_image *canvas = job->canvas;
     int         y = (int)index * job->band_rows, rows = canvas->height - y < job->band_rows ? canvas->height - y : job->band_rows;
-    uint8_t    *band = job->renderer->bands + (size_t)worker * job->renderer->band_bytes;
-    int64_t     stride = (int64_t)band_stride(canvas->width);
-    size_t      bytes = 3 * (size_t)canvas->width;
-    for (int i = 0; i < rows; i++) memcpy(band + i * stride, canvas->data + (y + i) * canvas->stride, bytes);
-    uint64_t writes = leat__circle_band_paint(job->circles, job->renderer->brushes, job->count, band, stride, canvas->width, y, rows, NULL);
-    for (int i = 0; i < rows; i++) memcpy(canvas->data + (y + i) * canvas->stride, band + i * stride, bytes);
+    uint8_t    *first = canvas->data + y * canvas->stride;
+    int         is_dense = canvas->stride == 3 * (int64_t)canvas->width; /* else what stands between rows may be someone else's */
+    leat_circle_band band = {first, is_dense ? first + rows * canvas->stride : first + 3 * (int64_t)canvas->width, canvas->stride, is_dense ? 0 : canvas->stride};
+    uint64_t writes = leat__circle_band_paint(job->circles, job->renderer->brushes, job->count, band, canvas->width, y, rows, NULL);
     __atomic_add_fetch(&job->writes, writes, __ATOMIC_RELAXED);
 }
 

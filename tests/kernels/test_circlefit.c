@@ -108,6 +108,35 @@ static void sizes_at_the_ends(void **state) {
     check_scene(7680, 4320, 0, 4, NULL); /* too large for prefix sums of the reference */
 }
 
+/* A canvas inside a larger picture: nothing beside it changes, also with threads. */
+static void windows_keep_their_surroundings(void **state) {
+    (void)state;
+    leat_tpool *pool;
+    assert_int_equal(leat_tpool_new(3, &pool), LEAT_OK);
+    for (int i = 0; i < 150; i++) {
+        int         width = kt_int(1, 70), height = kt_int(1, 70), margin = kt_int(0, 20);
+        leat_image  whole = cc_noise(width + 2 * margin, height + 2 * margin), before = cc_noise(width + 2 * margin, height + 2 * margin);
+        leat_image  window = {whole.data + margin * whole.stride + 3 * margin, width, height, whole.stride};
+        uint8_t    *inside = malloc((size_t)width * height * 3);
+        leat_circle circles[8];
+        assert_non_null(inside);
+        memcpy(before.data, whole.data, (size_t)(whole.stride * whole.height));
+        for (int y = 0; y < height; y++) memcpy(inside + y * width * 3, window.data + y * window.stride, (size_t)width * 3);
+        for (int k = 0; k < 8; k++) circles[k] = cc_random(width, height);
+        for (int k = 0; k < 8; k++) cc_paint(&circles[k], inside, width, height);
+        assert_int_equal(leat_circles_render(circles, 8, &window, i % 2 ? pool : NULL, NULL), LEAT_OK);
+        for (int y = 0; y < height; y++) {
+            assert_memory_equal(window.data + y * window.stride, inside + y * width * 3, (size_t)width * 3);
+            memcpy(window.data + y * window.stride, before.data + (margin + y) * whole.stride + 3 * margin, (size_t)width * 3);
+        }
+        assert_memory_equal(whole.data, before.data, (size_t)(whole.stride * whole.height));
+        free(inside);
+        leat_image_free(&whole);
+        leat_image_free(&before);
+    }
+    leat_tpool_unref(pool);
+}
+
 static void evaluations_allocate_nothing(void **state) {
     (void)state;
     leat_image             reference = cc_noise(80, 60);
@@ -185,6 +214,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fixture_has_its_bytes),          cmocka_unit_test(scenes_equal_their_definition),
         cmocka_unit_test(crowds_equal_their_definition),  cmocka_unit_test(sizes_at_the_ends),
+        cmocka_unit_test(windows_keep_their_surroundings),
         cmocka_unit_test(evaluations_allocate_nothing),   cmocka_unit_test(bad_circles_are_refused),
         cmocka_unit_test(targets_check_their_images),
     };
