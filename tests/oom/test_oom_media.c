@@ -124,17 +124,34 @@ static void fail_everywhere(int (*work)(leat_error *), int stride) {
     assert_true(failures > 0);
 }
 
+static int open_font(leat_error *error) {
+    leat_font *font;
+    int status = leat_font_open(NULL, 12, &font, error);
+    leat_font_close(font);
+    return status;
+}
+
 static void test_png(void **state) { (void)state; fail_everywhere(load_png, 1); }
 static void test_jpeg(void **state) { (void)state; fail_everywhere(load_jpeg, 1); }
 static void test_saving(void **state) { (void)state; fail_everywhere(save_images, 1); }
 static void test_tensor_files(void **state) { (void)state; fail_everywhere(load_and_save_tensor, 1); }
 static void test_labels(void **state) { (void)state; fail_everywhere(open_labels, 1); }
+static void test_font(void **state) {
+    (void)state;
+    leat_error error;
+    if (open_font(&error) == LEAT_EIO) {
+        printf("skipped: %s\n", error.message);
+        skip();
+    }
+    fail_everywhere(open_font, 1);
+}
 static void test_classifier(void **state) { (void)state; fail_everywhere(classify, 7); }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_png),          cmocka_unit_test(test_jpeg),   cmocka_unit_test(test_saving),
         cmocka_unit_test(test_tensor_files), cmocka_unit_test(test_labels), cmocka_unit_test(test_classifier),
+        cmocka_unit_test(test_font),
     };
     return cmocka_run_group_tests_name("oom media", tests, set_up, tear_down);
 }
