@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """evaluate_detector.py - mean average precision of models/coin_bead.onnx, run by Leat, on scenes that training never saw.
 
-usage: evaluate_detector.py [--model models/coin_bead.onnx] [--size 512x512] [--fit letterbox|stretch] [--scenes 60] [--frames 4] [--frame 1280x720] [--spec ""]
+usage: evaluate_detector.py [--model models/coin_bead.onnx] [--size 512x512 ...] [--fit letterbox stretch] [--scenes 60] [--frames 4]
+                            [--frame 1280x720] [--spec ,noise=2]
 Scenes have the default effects and the seeds from 1,000,000 on.  Average precision is the area under the precision envelope over all points, per class, over all
 pictures; mAP is the mean of both classes, at IoU 0.5 and over 0.5, 0.55 .. 0.95.  Objects seen by less than a quarter or narrower than
 6 pixels in the network's input count neither way.
@@ -110,16 +111,19 @@ class Tally:
                          zip(self.scores, self.verdicts, self.wanted)])
 
 
-def evaluate(run, size, fit, count, frames, frame, spec=""):
-    tally = Tally()
+def evaluate(run, ways, count, frames, frame, spec=""):
+    """A tally for each of ways [(size, fit)], over the same frames."""
+    tallies = [Tally() for _ in ways]
     for seed in range(FIRST_SEED, FIRST_SEED + count):
         with scenes.Scene(f"scene:seed={seed}{spec}", *frame, stride=45) as scene:
             for _ in range(frames):
                 pixels, truth = scene.next()
-                x, scale, offset = prepare(pixels, size, fit)
-                truth[:, 1:5] = truth[:, 1:5] * scale + offset
-                tally.add(detections(run(x)[0]), truth)
-    return tally
+                for tally, (size, fit) in zip(tallies, ways):
+                    x, scale, offset = prepare(pixels, size, fit)
+                    seen = truth.copy()
+                    seen[:, 1:5] = truth[:, 1:5] * scale + offset
+                    tally.add(detections(run(x)[0]), seen)
+    return tallies
 
 
 def pair(text):
@@ -127,20 +131,21 @@ def pair(text):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="models/coin_bead.onnx")
-    parser.add_argument("--size", type=pair, default=(512, 512))
-    parser.add_argument("--fit", choices=("letterbox", "stretch"), default="letterbox")
+    parser.add_argument("--size", type=pair, nargs="+", default=[(512, 512)])
+    parser.add_argument("--fit", choices=("letterbox", "stretch"), nargs="+", default=["letterbox"])
     parser.add_argument("--scenes", type=int, default=60)
     parser.add_argument("--frames", type=int, default=4)
     parser.add_argument("--frame", type=pair, default=(1280, 720))
     parser.add_argument("--spec", default="", help="more of the scene's keys, such as ,noise=2")
     args = parser.parse_args()
-    tally = evaluate(leat_model.Model(args.model), args.size, args.fit, args.scenes, args.frames, args.frame, args.spec)
-    table = tally.table()
-    for label, row, wanted in zip(detnet.LABELS, table, tally.wanted):
-        print(f"{label}: {wanted} objects, AP@0.5 {row[0]:.4f}, AP@0.75 {row[5]:.4f}, AP@0.5:0.95 {row.mean():.4f}")
-    print(f"{args.size[0]}x{args.size[1]} {args.fit}: mAP@0.5 {table[:, 0].mean():.4f}, mAP@0.5:0.95 {table.mean():.4f}")
+    ways = [(size, fit) for fit in args.fit for size in args.size]
+    for (size, fit), tally in zip(ways, evaluate(leat_model.Model(args.model), ways, args.scenes, args.frames, args.frame, args.spec)):
+        table = tally.table()
+        print(f"{size[0]}x{size[1]} {fit}: mAP@0.5 {table[:, 0].mean():.4f}, mAP@0.5:0.95 {table.mean():.4f}; " + "; ".join(
+            f"{label}: {wanted} objects, AP@0.5 {row[0]:.4f}, @0.75 {row[5]:.4f}, @0.5:0.95 {row.mean():.4f}"
+            for label, row, wanted in zip(detnet.LABELS, table, tally.wanted)), flush=True)
 
 
 if __name__ == "__main__":
