@@ -249,11 +249,15 @@ static double tile_bytes(const ir_plan *p) {
     return (ring + (double)p->block * (double)p->strip) * (double)(p->blocks * p->eb) * sizeof(float);
 }
 
-static void choose_tile(ir_plan *p) {
-    const leat_conv_shape *s = &p->dw;
+static double l2_budget(void) {
     size_t l1, l2, l3;
     leat__cpu_caches(&l1, &l2, &l3);
-    double budget = 0.5 * (double)(l2 ? l2 : DEFAULT_L2);
+    return 0.5 * (double)(l2 ? l2 : DEFAULT_L2);
+}
+
+static void choose_tile(ir_plan *p) {
+    const leat_conv_shape *s = &p->dw;
+    double budget = l2_budget();
     p->strips = 1;
     p->block = min64(s->out[1], ceil_div(LEAST_ROWS, s->out[2]));
     size_tile(p);
@@ -273,7 +277,8 @@ static void choose_way(ir_plan *p) {
     p->segments = max64(1, min64(min64(ceil_div(wanted, tasks), affordable), most));
     while (p->segments > 1 && tasks * p->segments % p->threads) p->segments--;
     double middle = (double)(s->out[1] * s->out[2] * p->blocks * p->eb) * sizeof(float);
-    p->staged = p->w1 && (tasks * p->segments < p->threads || middle <= STAGED_BYTES);
+    double ring = (double)(s->in[1] * s->in[2] * p->eb) * sizeof(float); /* of one block's stage */
+    p->staged = p->w1 && (tasks * p->segments < p->threads || (middle <= STAGED_BYTES && ring <= l2_budget()));
     if (!p->staged) return;
     p->strips = p->segments = 1;
     p->block = s->out[1];
