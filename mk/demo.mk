@@ -1,8 +1,9 @@
-# The first thing a stranger runs: no download, the bundled classifier on the bundled pictures, the bundled detector on a synthetic video.
+# The first thing a stranger runs: no download, the bundled classifier on the bundled pictures, the bundled detector on a synthetic
+# video, a picture in circles.
 DEMO_MODEL := models/abacus_cells.onnx
 DEMO_SCENE := scene:seed=3,objects=16,frames=240
 
-demo:            ## install what is missing, build, classify pictures, find objects in a video, print the timing tables
+demo:            ## install what is missing, build, classify pictures, find objects in a video, paint circles, print the timing tables
 	@tools/setup
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@echo; echo "== which half of the abacus cell holds a bead? (the file names say the truth)"
@@ -13,4 +14,7 @@ demo:            ## install what is missing, build, classify pictures, find obje
 	@$(BUILD)/leat detect $(DEMO_SCENE) --track byte --overlay --out $(BUILD)/demo.jsonl \
 	    --out $$([ -e $(BUILD)/leat_ffmpeg.so ] && echo $(BUILD)/demo.mp4 || echo $(BUILD)/demo/)
 	@ls -d $(BUILD)/demo.mp4 $(BUILD)/demo $(BUILD)/demo.jsonl 2>/dev/null | sed 's/^/written: /'
+	@echo; echo "== a cat in 100 circles, and where they differ from it"
+	@$(BUILD)/leat circlefit docs/pictures/chelsea.jpg -k 100 -o $(BUILD)/circles.png --svg $(BUILD)/circles.svg --diff $(BUILD)/circles_diff.png
+	@ls $(BUILD)/circles.png $(BUILD)/circles.svg $(BUILD)/circles_diff.png | sed 's/^/written: /'
 .PHONY: demo
