@@ -1,7 +1,7 @@
 # The first thing a stranger runs: no download, the bundled classifier on the bundled pictures, the bundled detector on a synthetic
 # video, a picture in circles.
 DEMO_MODEL := models/abacus_cells.onnx
-DEMO_SCENE := scene:seed=3,objects=16,frames=240
+DEMO_SCENE := scene:seed=3,objects=14,frames=240
 
 demo:            ## install what is missing, build, classify pictures, find objects in a video, paint circles, print the timing tables
 	@tools/setup
@@ -11,7 +11,7 @@ demo:            ## install what is missing, build, classify pictures, find obje
 	@echo; echo "== where the time goes"
 	@$(BUILD)/leat bench $(DEMO_MODEL) --shape image=1x3x64x64 --duration 1 --per-op
 	@echo; echo "== coins and beads, found and followed in a synthetic video"
-	@$(BUILD)/leat detect $(DEMO_SCENE) --track byte --overlay --out $(BUILD)/demo.jsonl \
+	@$(BUILD)/leat detect $(DEMO_SCENE) --conf 0.4 --conf-low 0.3 --track byte --overlay --out $(BUILD)/demo.jsonl \
 	    --out $$([ -e $(BUILD)/leat_ffmpeg.so ] && echo $(BUILD)/demo.mp4 || echo $(BUILD)/demo/)
 	@ls -d $(BUILD)/demo.mp4 $(BUILD)/demo $(BUILD)/demo.jsonl 2>/dev/null | sed 's/^/written: /'
 	@echo; echo "== a cat in 100 circles, and where they differ from it"
