@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "report.h"
-#include "source_options.h"
+#include "media_options.h"
 #include "term.h"
 
 enum { MOST_OUTPUTS = 8 };
@@ -26,12 +26,9 @@ static int open_sinks(job *j) {
     leat_error error = {0};
     leat_source_describe(j->source, &info);
     leat_sink_options_default(&o);
-    o.quality = cli_int(args, OPT_QUALITY);
     if (info.fps > 0) o.fps = info.fps;
-    if (cli_text(args, OPT_CODEC)) {
-        if (strlen(cli_text(args, OPT_CODEC)) >= sizeof o.codec) return cli_usage("--codec: '%s' is too long", cli_text(args, OPT_CODEC));
-        strcpy(o.codec, cli_text(args, OPT_CODEC));
-    }
+    int status = cli_set_sink(args, &o);
+    if (status) return status;
     for (int i = 0; i < args->n_items; i++) {
         if (args->items[i].id != OPT_OUTPUTS) continue;
         const char *text = args->items[i].text;

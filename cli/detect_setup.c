@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "media_options.h"
 #include "pipeline_report.h"
 #include "session.h"
 #include "sidecar.h"
-#include "source_options.h"
 #include "term.h"
 
 #define BUNDLED "coin_bead.onnx"
@@ -153,8 +153,7 @@ static int set_outputs(cli_detect_job *j, leat_detect_stream_options *o) {
     o->draw = (leat_detect_draw)cli_int(args, OPT_DRAW);
     o->overlay = cli_int(args, OPT_OVERLAY);
     o->font = cli_text(args, OPT_FONT);
-    o->sink.quality = cli_int(args, OPT_QUALITY);
-    return CLI_DONE;
+    return cli_set_sink(args, &o->sink);
 }
 
 static int set_pipeline(const cli_args *args, leat_detect_stream_options *o) {

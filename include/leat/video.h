@@ -174,7 +174,8 @@ typedef struct leat_sink_options {
     double  fps;             /* of the output, for its header and constant-rate formats; 0 = 30 */
     int32_t quality;         /* 1..100: of JPEG as usual, of video on the same scale (90 is visually lossless); default 90 */
     int32_t bitrate_kbps;    /* video: > 0 instead of quality */
-    char    codec[32];       /* video: an FFmpeg encoder; empty = libx264 if there is one, else mpeg4 */
+    char    codec[32];       /* video: an FFmpeg encoder, with its preset after a colon ("libx264:veryfast"); empty = libx264:ultrafast if
+                                there is one, else mpeg4 */
     int32_t threads;         /* of a video encoder, 0 = its own choice */
 } leat_sink_options;
 

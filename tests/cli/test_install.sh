@@ -9,6 +9,11 @@ CC=${CC:-cc}
 
 installs() { make -s install BUILD="${LEAT_BUILD:-build}" PREFIX="$prefix" >"$scratch/out" 2>"$scratch/err" && [ -L "$prefix/lib/libleat.so" ]; }
 program_finds_its_model() { (cd / && "$prefix/bin/leat" classify "$OLDPWD"/models/demo/upper_1.jpg --top 1 >"$scratch/out") && out_has upper; }
+program_finds_its_plugin() { # built only where FFmpeg's development packages are
+    [ -e "${LEAT_BUILD:-build}/leat_ffmpeg.so" ] || return 0
+    (cd / && "$prefix/bin/leat" video scene:size=64x64,frames=3 -o "$scratch/x.mp4" -q 2>"$scratch/err") && [ -s "$scratch/x.mp4" ] &&
+        [ "$(nm -D --defined-only "$prefix/lib/leat/leat_ffmpeg.so" | awk '{ print $3 }')" = leat_video_plugin_1 ]
+}
 shared_example_runs() {
     "$CC" -std=c11 examples/run_model.c $(pkg-config --cflags --libs leat) -lm -o "$scratch/shared" 2>"$scratch/err" &&
         LD_LIBRARY_PATH=$prefix/lib "$scratch/shared" "$MODEL" >"$scratch/out" 2>>"$scratch/err"
@@ -28,6 +33,6 @@ exports_are_the_public_names() {
 }
 uninstalls() { make -s uninstall PREFIX="$prefix" >"$scratch/out" 2>&1 && [ -z "$(find "$prefix" -type f -o -type l)" ]; }
 
-for test in installs program_finds_its_model shared_example_runs pipeline_example_runs static_example_runs exports_are_the_public_names uninstalls; do
+for test in installs program_finds_its_model program_finds_its_plugin shared_example_runs pipeline_example_runs static_example_runs exports_are_the_public_names uninstalls; do
     check "$test" "$test"
 done

@@ -117,6 +117,13 @@ static void test_options(void **state) {
     assert_int_equal(leat_sink_close(sink, &error), LEAT_OK);
     vc_result r = vc_read(vc_path("named.mp4"), NULL);
     assert_string_equal(r.first.detail, "mpeg4 in mov");
+    static const char *const presets[] = {"libx264:veryfast", "libx264:nonsense", "mpeg4:fast"};
+    for (int i = 0; i < 3; i++) {
+        strcpy(o.codec, presets[i]);
+        assert_int_equal(leat_sink_open(vc_path("preset.mkv"), &o, &sink, &error), LEAT_OK);
+        assert_int_equal(leat_sink_write(sink, &f, &error) == LEAT_OK, i == 0);
+        assert_int_equal(leat_sink_close(sink, &error), LEAT_OK);
+    }
     strcpy(o.codec, "nonsense");
     assert_int_equal(leat_sink_open(vc_path("wrong.mp4"), &o, &sink, &error), LEAT_OK);
     assert_int_equal(leat_sink_write(sink, &f, &error), LEAT_EUNSUPPORTED);

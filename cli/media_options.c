@@ -1,12 +1,12 @@
-/* source_options.c - see source_options.h. */
-#include "source_options.h"
+/* media_options.c - see media_options.h. */
+#include "media_options.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "term.h"
 
-static int parse_raw(const cli_args *args, leat_source_options *o) {
+static int parse_raw(const cli_args *args, leat_media_options *o) {
     const char *text = cli_text(args, OPT_RAW);
     int  width = 0, height = 0;
     char format[16], end;
@@ -20,9 +20,9 @@ static int parse_raw(const cli_args *args, leat_source_options *o) {
 }
 
 int cli_open_source(const cli_args *args, leat_source **source) {
-    leat_source_options o;
+    leat_media_options o;
     leat_error error = {0};
-    leat_source_options_default(&o);
+    leat_media_options_default(&o);
     o.live_fps = cli_is_set(args, OPT_LIVE) ? cli_number(args, OPT_LIVE) : 0;
     o.loop = cli_int(args, OPT_LOOP);
     o.stride = cli_int(args, OPT_EVERY);
@@ -33,4 +33,13 @@ int cli_open_source(const cli_args *args, leat_source **source) {
     int failed = args->n_positional == 1 ? leat_source_open(args->positional[0], &o, source, &error)
                                          : leat_source_open_list((const char *const *)args->positional, args->n_positional, &o, source, &error);
     return failed == LEAT_OK ? CLI_DONE : cli_fail_error(failed, &error);
+}
+
+int cli_set_sink(const cli_args *args, leat_sink_options *options) {
+    const char *codec = cli_text(args, OPT_CODEC);
+    options->quality = cli_int(args, OPT_QUALITY);
+    if (!codec) return CLI_DONE;
+    if (strlen(codec) >= sizeof options->codec) return cli_usage("--codec: '%s' is too long", codec);
+    strcpy(options->codec, codec);
+    return CLI_DONE;
 }
