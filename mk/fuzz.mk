@@ -24,3 +24,7 @@ $(BUILD)/replay/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/replay_main.o $(BUI
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS)
 .PHONY: fuzz fuzz-replay fuzz-programs replay-programs
+
+# The reader of circle files belongs to the command line.
+$(BUILD)/fuzz/fuzz_circles $(BUILD)/replay/fuzz_circles: $(BUILD)/cli/circles_file.o
+$(BUILD)/fuzz/fuzz_circles $(BUILD)/replay/fuzz_circles: LIBS += $(CLI_LIBS)
