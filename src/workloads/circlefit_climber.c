@@ -95,10 +95,7 @@ int leat__fit_climber_open(leat_circlefit *fit, leat_error *error) {
     leat__cpu_init();
     set_size(fit, c);
     c->composed = -1;
-    if (!allocate(fit, c)) {
-        if (c->rows && !c->rows[0]) leat__free(c->rows), c->rows = NULL;
-        return leat__fail(error, LEAT_ENOMEM, "no memory to climb at %d x %d pixels", c->width, c->height);
-    }
+    if (!allocate(fit, c)) return leat__fail(error, LEAT_ENOMEM, "no memory to climb at %d x %d pixels", c->width, c->height);
     return load_planes(fit, c, error);
 }
 

@@ -231,6 +231,20 @@ static void bad_checkpoints_are_refused(void **state) {
     leat_circlefit_close(fit);
 }
 
+/* Iterations of an optimiser allocate nothing; a circle that is placed (thousands of candidates) at most once, to be painted on the canvas. */
+static void steps_allocate_nothing(void **state) {
+    (void)state;
+    for (int which = 0; which < 5; which += 4) {
+        plan p = plan_of(which);
+        leat_circlefit *fit = open_plan(&p, NULL);
+        assert_int_equal(leat_circlefit_step(fit, NULL, NULL), LEAT_OK);
+        uint64_t before = leat__thread_allocations();
+        for (int i = 0; i < 10; i++) assert_int_equal(leat_circlefit_step(fit, NULL, NULL), LEAT_OK);
+        assert_true(leat__thread_allocations() - before <= (which == 0 ? 10 : 0));
+        leat_circlefit_close(fit);
+    }
+}
+
 static int stop_after_three(void *user, const leat_circlefit *fit) {
     (void)fit;
     return ++*(int *)user >= 3;
@@ -293,7 +307,7 @@ static void one_pixel_is_enough(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_mode_makes_progress), cmocka_unit_test(threads_do_not_matter), cmocka_unit_test(resume_is_exact),
-        cmocka_unit_test(bad_checkpoints_are_refused), cmocka_unit_test(limits_and_cancelling), cmocka_unit_test(bad_options_are_named),
+        cmocka_unit_test(bad_checkpoints_are_refused), cmocka_unit_test(steps_allocate_nothing), cmocka_unit_test(limits_and_cancelling), cmocka_unit_test(bad_options_are_named),
         cmocka_unit_test(one_pixel_is_enough)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
