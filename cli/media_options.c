@@ -6,7 +6,7 @@
 
 #include "term.h"
 
-static int parse_raw(const cli_args *args, leat_media_options *o) {
+static int parse_raw(const cli_args *args, leat_source_options *o) {
     const char *text = cli_text(args, OPT_RAW);
     int  width = 0, height = 0;
     char format[16], end;
@@ -20,9 +20,9 @@ static int parse_raw(const cli_args *args, leat_media_options *o) {
 }
 
 int cli_open_source(const cli_args *args, leat_source **source) {
-    leat_media_options o;
+    leat_source_options o;
     leat_error error = {0};
-    leat_media_options_default(&o);
+    leat_source_options_default(&o);
     o.live_fps = cli_is_set(args, OPT_LIVE) ? cli_number(args, OPT_LIVE) : 0;
     o.loop = cli_int(args, OPT_LOOP);
     o.stride = cli_int(args, OPT_EVERY);
