@@ -6,6 +6,7 @@
  *       at a camera's pace              the same less what threads with one mutex and condition cost; waking an idle CPU is the system's
  *     long run                          20,000 frames: memory, allocations, order                          goal 0
  *     live source, 2x overload          p99 latency against the stages' times + 2 output periods           goal <= 1.00
+ *     live source, latency target       p95 latency against the target                                     goal <= 1.00
  *
  * bench_pipeline [name-prefix]: only the cases whose name begins so.
  */
@@ -35,6 +36,7 @@ typedef struct chain {
     int     replicas[MOST];
     int64_t frames, period_ns; /* of the source */
     int     live, in_flight, warmup;
+    int64_t target_ns;      /* latency */
 } chain;
 
 typedef struct outcome {
@@ -146,6 +148,7 @@ static outcome measure(const chain *c) {
     leat_pipeline_options_default(&options, c->live);
     options.in_flight = c->in_flight;
     options.warmup = c->warmup;
+    options.latency_target_ns = c->target_ns;
     need(leat_pipeline_open(&options, &p, &error), &error);
     feed.next = feed.due_ns = feed.half_rss = 0;
     feed.count = c->frames;
@@ -314,6 +317,15 @@ static void overload(const char *name, chain c) {
     verdict(name, o.all.latency.p99_ms / allowed, 1, 1, note);
 }
 
+static void on_target(const char *name, chain c) {
+    char note[200];
+    outcome o = measure(&c);
+    snprintf(note, sizeof note, "p50 %.1f p95 %.1f p99 %.1f ms, target %.1f; %.1f of %.1f frames/s, %.1f %% skipped, %.1f %% dropped", o.all.latency.p50_ms,
+             o.all.latency.p95_ms, o.all.latency.p99_ms, (double)c.target_ns / 1e6, o.all.fps, 1000 / o.slowest_ms,
+             100.0 * (double)o.all.skipped / (double)o.all.sources, 100.0 * (double)o.all.dropped / (double)o.all.sources);
+    verdict(name, o.all.latency.p95_ms / ((double)c.target_ns / 1e6), 1, 1, note);
+}
+
 #define MS INT64_C(1000000)
 
 static const struct {
@@ -323,20 +335,35 @@ static const struct {
 } cases[] = {
     {"sleeping 5 8 6 ms", sleeping, {.stages = 3, .sleep_ns = {5 * MS, 8 * MS, 6 * MS}, .frames = 250, .warmup = 10}},
     {"sleeping 5 5 5 5 ms", sleeping, {.stages = 4, .sleep_ns = {5 * MS, 5 * MS, 5 * MS, 5 * MS}, .frames = 400, .warmup = 10}},
-    {"sleeping 5 15(x3) 5 ms", sleeping, {.stages = 3, .sleep_ns = {5 * MS, 15 * MS, 5 * MS}, .replicas = {1, 3, 1}, .frames = 400, .warmup = 10}},
+    {"sleeping 5 15(x3) 5 ms", sleeping,
+     {.stages = 3, .sleep_ns = {5 * MS, 15 * MS, 5 * MS}, .replicas = {1, 3, 1}, .frames = 400, .warmup = 10}},
     {"working 1:2:1", working, {.stages = 3, .rounds = {500000, 1000000, 500000}, .frames = 600, .warmup = 20}},
     {"working 3:10:2:3", working, {.stages = 4, .rounds = {500000, 1600000, 330000, 500000}, .frames = 500, .warmup = 20}},
-    {"working 1:6(x2):1", working, {.stages = 3, .rounds = {300000, 1800000, 300000}, .replicas = {1, 2, 1}, .frames = 500, .warmup = 20}},
+    {"working 1:6(x2):1", working,
+     {.stages = 3, .rounds = {300000, 1800000, 300000}, .replicas = {1, 2, 1}, .frames = 500, .warmup = 20}},
     {"own cost, 3 links, saturated", own_cost, {.stages = 3, .frames = 100000, .warmup = 1000}},
     {"own cost, 6 links, saturated", own_cost, {.stages = 6, .frames = 50000, .warmup = 1000}},
     {"own cost, 3 links, 500 frames/s", paced_cost, {.stages = 3, .frames = 1000, .period_ns = 2 * MS, .warmup = 50}},
     {"long run", long_run, {.stages = 3, .replicas = {1, 2, 1}, .frames = 20000, .warmup = 200}},
-    {"long run, live, dropping", long_run, {.stages = 3, .live = 1, .sleep_ns = {0, 200000, 0}, .period_ns = 100000, .frames = 20000, .warmup = 200}},
-    {"overload 2 10 4 ms", overload, {.stages = 3, .live = 1, .sleep_ns = {2 * MS, 10 * MS, 4 * MS}, .period_ns = 5 * MS, .frames = 800, .warmup = 10}},
-    {"overload 5 5 10 5 ms", overload, {.stages = 4, .live = 1, .sleep_ns = {5 * MS, 5 * MS, 10 * MS, 5 * MS}, .period_ns = 5 * MS, .frames = 800, .warmup = 10}},
-    {"overload 3 3 3 12 ms", overload, {.stages = 4, .live = 1, .sleep_ns = {3 * MS, 3 * MS, 3 * MS, 12 * MS}, .period_ns = 6 * MS, .frames = 800, .warmup = 10}},
-    {"overload 3 12(x2) 3 ms", overload, {.stages = 3, .live = 1, .sleep_ns = {3 * MS, 12 * MS, 3 * MS}, .replicas = {1, 2, 1}, .period_ns = 3 * MS, .frames = 1200, .warmup = 10}},
-    {"overload working 1:6:1", overload, {.stages = 3, .live = 1, .rounds = {1000000, 6000000, 1000000}, .period_ns = 5 * MS, .frames = 800, .warmup = 10}},
+    {"long run, live, dropping", long_run,
+     {.stages = 3, .live = 1, .sleep_ns = {0, 200000, 0}, .period_ns = 100000, .frames = 20000, .warmup = 200}},
+    {"overload 2 10 4 ms", overload,
+     {.stages = 3, .live = 1, .sleep_ns = {2 * MS, 10 * MS, 4 * MS}, .period_ns = 5 * MS, .frames = 800, .warmup = 10}},
+    {"overload 5 5 10 5 ms", overload,
+     {.stages = 4, .live = 1, .sleep_ns = {5 * MS, 5 * MS, 10 * MS, 5 * MS}, .period_ns = 5 * MS, .frames = 800, .warmup = 10}},
+    {"overload 3 3 3 12 ms", overload,
+     {.stages = 4, .live = 1, .sleep_ns = {3 * MS, 3 * MS, 3 * MS, 12 * MS}, .period_ns = 6 * MS, .frames = 800, .warmup = 10}},
+    {"overload 3 12(x2) 3 ms", overload,
+     {.stages = 3, .live = 1, .sleep_ns = {3 * MS, 12 * MS, 3 * MS}, .replicas = {1, 2, 1}, .period_ns = 3 * MS, .frames = 1200,
+      .warmup = 10}},
+    {"target 40 ms, 3 3 3 12 ms", on_target,
+     {.stages = 4, .live = 1, .in_flight = 12, .sleep_ns = {3 * MS, 3 * MS, 3 * MS, 12 * MS}, .period_ns = 6 * MS,
+      .frames = 1500, .warmup = 100, .target_ns = 40 * MS}},
+    {"target 25 ms, 3 3 3 12 ms", on_target,
+     {.stages = 4, .live = 1, .sleep_ns = {3 * MS, 3 * MS, 3 * MS, 12 * MS}, .period_ns = 6 * MS, .frames = 1500, .warmup = 100,
+      .target_ns = 25 * MS}},
+    {"overload working 1:6:1", overload,
+     {.stages = 3, .live = 1, .rounds = {1000000, 6000000, 1000000}, .period_ns = 5 * MS, .frames = 800, .warmup = 10}},
 };
 
 int main(int argc, char **argv) {

@@ -171,7 +171,7 @@ typedef struct leat_pipeline_options {
     int64_t warmup;            /* frames that count in no statistic */
     double  max_fps;           /* live: frames above this rate are skipped; not live: the source is held back; 0 = no limit */
     int     every_nth;         /* only each n-th frame is used; 0 or 1 = all */
-    int64_t latency_target_ns; /* live: skip frames so that latency stays below, as far as it can; 0 = off */
+    int64_t latency_target_ns; /* live: fewer in flight (in_flight is the most then) and frames skipped, so that latency stays below; 0 = off */
     int64_t spin_ns;           /* a thread looks this long for work before it sleeps; 0 = sleep at once; default 5000 */
     int     window;            /* frames of leat_window, default 120 */
     int64_t report_ns;         /* leat_pipeline_wait() calls report() this often; 0 = never */

@@ -24,12 +24,12 @@ static int least_in_flight(const leat_pipeline *p) {
     return least;
 }
 
+/* Live and without a number, or with a latency to keep, the limit is found while running; a number then is the most. */
 static void set_gate(leat_pipeline *p) {
-    int least = least_in_flight(p), most = 2 * consumers(p), limit = p->options.in_flight;
-    if (most < least) most = least;
-    if (limit == 0 && !p->options.live) limit = most;
-    leat__gate_init(&p->gate, limit, least, most);
-    p->gate.most = limit > 0 ? limit : most;
+    int least = least_in_flight(p), given = p->options.in_flight, most = given > 0 ? given : 2 * consumers(p);
+    int adaptive = p->options.live && (given == 0 || p->options.latency_target_ns > 0);
+    if (most < least && given == 0) most = least;
+    leat__gate_init(&p->gate, adaptive ? 0 : most, least < most ? least : most, most, p->options.latency_target_ns);
 }
 
 /* Fills in what the options of link i left open. */

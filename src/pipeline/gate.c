@@ -10,9 +10,9 @@
 #define LOOK_SOON 64     /* items until the second look, the first that knows the CPU time of a frame */
 #define LOOK_LATER 1024  /* items between the later ones: they cost less than half a percent of the frames */
 
-void leat__gate_init(leat__gate *gate, int limit, int least, int most) {
+void leat__gate_init(leat__gate *gate, int limit, int least, int most, int64_t target_ns) {
     *gate = (leat__gate){.adaptive = limit == 0, .least = least, .most = most < least ? least : most, .probing = limit == 0,
-                         .look_after = LOOK_SOON, .cpus = leat_cpu_count()};
+                         .look_after = LOOK_SOON, .cpus = leat_cpu_count(), .target_ns = target_ns};
     atomic_init(&gate->limit, limit == 0 ? least : limit);
 }
 
@@ -54,6 +54,8 @@ void leat__gate_look(leat__gate *gate, const leat__chain_times *times) {
     gate->probing = gate->probes = 0;
     if (times->slowest_ns > period) period = times->slowest_ns;
     int64_t limit = period <= 0 ? gate->most : (times->sum_ns + period / 4 + period - 1) / period;
+    int64_t kept = gate->target_ns - period / 2; /* a frame may be half a period old when it is let in */
+    if (gate->target_ns > 0 && period > 0 && limit > kept / period) limit = kept / period;
     if (limit < gate->least) limit = gate->least;
     if (limit > gate->most) limit = gate->most;
     atomic_store_explicit(&gate->limit, (int)limit, memory_order_relaxed);

@@ -21,6 +21,7 @@ typedef struct leat__gate {
     int      probing, probes;       /* frames let through alone so far; under the first link's lock, as all below */
     uint64_t passed, look_after;    /* items since the last look; how many until the next one */
     int      cpus;
+    int64_t  target_ns;
     int64_t  cpu_ns;                /* of the process at the last look */
 } leat__gate;
 
@@ -29,8 +30,8 @@ typedef struct leat__chain_times {
     int64_t sum_ns, slowest_ns; /* S; the slowest stage over its replicas and its batch */
 } leat__chain_times;
 
-/* limit > 0: fixed; 0: adaptive within [least, most]. */
-void leat__gate_init(leat__gate *gate, int limit, int least, int most);
+/* limit > 0: fixed; 0: adaptive within [least, most], and no more than keeps the latency below target_ns (0 = none). */
+void leat__gate_init(leat__gate *gate, int limit, int least, int most, int64_t target_ns);
 /* How many of `want` items may pass now; *look = 1 when the probes are done: give leat__gate_look() the times, then ask again. */
 int leat__gate_room(leat__gate *gate, int want, int *look);
 /* n items pass; 1 when they are alone. */

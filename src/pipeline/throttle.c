@@ -3,7 +3,8 @@
 
 #include <stdatomic.h>
 
-#define WIDEST_NS INT64_C(2000000000) /* of the adaptive gap: a frame in two seconds is always tried */
+#define MEAN_OF 16                    /* frames of the mean latency, about */
+#define SETTLE 3                      /* latencies until a change of the gap shows in the mean */
 #define EARLY_SHARE 4                 /* a frame passes 1/4 of the gap early: cameras jitter, and a skipped frame is a whole period */
 
 void leat__throttle_init(leat__throttle *t, int live, double max_fps, int every_nth, int64_t target_ns) {
@@ -50,18 +51,33 @@ void leat__throttle_passed(leat__throttle *t, int64_t now_ns) {
     note_offer(t, now_ns);
 }
 
+/* Mean of the last latencies and twice their mean deviation: about one frame in twenty takes longer. */
+static int64_t note_latency(leat__throttle *t, int64_t latency_ns) {
+    int64_t mean = atomic_load_explicit(&t->latency_ns, memory_order_relaxed);
+    int64_t spread = atomic_load_explicit(&t->spread_ns, memory_order_relaxed);
+    int64_t off = mean == 0 ? 0 : latency_ns - mean;
+    mean = mean == 0 ? latency_ns : mean + off / MEAN_OF;
+    spread += ((off < 0 ? -off : off) - spread) / MEAN_OF;
+    atomic_store_explicit(&t->latency_ns, mean, memory_order_relaxed);
+    atomic_store_explicit(&t->spread_ns, spread, memory_order_relaxed);
+    return mean + 2 * spread;
+}
+
+/* Widens by an eighth, and not again before that has come through; narrows slowly, so that the rate stays just below the one that
+ * is too much. */
 void leat__throttle_feedback(leat__throttle *t, int64_t now_ns, int64_t latency_ns) {
     if (t->target_ns == 0) return;
     int64_t gap = atomic_load_explicit(&t->adaptive_ns, memory_order_relaxed);
     int64_t offered = atomic_load_explicit(&t->offer_gap_ns, memory_order_relaxed);
-    if (latency_ns > t->target_ns) {
-        if (now_ns - atomic_load_explicit(&t->adapted_ns, memory_order_relaxed) < latency_ns) return; /* the last widening has not come through yet */
+    int64_t high = note_latency(t, latency_ns);
+    if (high > t->target_ns) {
+        if (now_ns - atomic_load_explicit(&t->adapted_ns, memory_order_relaxed) < SETTLE * latency_ns) return;
         atomic_store_explicit(&t->adapted_ns, now_ns, memory_order_relaxed);
         gap = gap < offered ? offered : gap;
         gap += gap / 8 + 1;
-        if (gap > WIDEST_NS) gap = WIDEST_NS;
-    } else if (latency_ns < t->target_ns - t->target_ns / 8 && gap > 0) {
-        gap -= gap / 64 + 1;
+        if (gap > high) gap = high; /* one frame at a time: fewer would help nobody */
+    } else if (high < t->target_ns - t->target_ns / 32 && gap > 0) {
+        gap -= gap / 256 + 1;
         if (gap < offered) gap = 0;
     }
     atomic_store_explicit(&t->adaptive_ns, gap, memory_order_relaxed);

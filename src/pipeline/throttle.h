@@ -21,6 +21,7 @@ typedef struct leat__throttle {
     _Atomic int64_t offer_gap_ns; /* mean time between offers */
     _Atomic int64_t adaptive_ns;  /* gap that the latency asks for, 0 = none */
     _Atomic int64_t adapted_ns;   /* when it was last widened */
+    _Atomic int64_t latency_ns, spread_ns; /* of the last frames: mean and mean deviation */
 } leat__throttle;
 
 /* max_fps 0, every_nth 0 and target_ns 0 switch the parts off. */

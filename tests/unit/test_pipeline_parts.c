@@ -180,7 +180,7 @@ static void fixed_gate_counts(void **state) {
     (void)state;
     leat__gate g;
     int look;
-    leat__gate_init(&g, 3, 1, 8);
+    leat__gate_init(&g, 3, 1, 8, 0);
     assert_int_equal(leat__gate_room(&g, 2, &look), 2);
     assert_int_equal(leat__gate_pass(&g, 2), 0);
     assert_int_equal(leat__gate_room(&g, 2, &look), 1);
@@ -205,12 +205,13 @@ static int probe(leat__gate *g, int64_t sum, int64_t slowest) {
 static void adaptive_gate_keeps_the_slowest_stage_busy(void **state) {
     (void)state;
     const struct {
-        int64_t sum, slowest;
+        int64_t sum, slowest, target;
         int limit;
-    } cases[] = {{25, 10, 3}, {10, 10, 2}, {18, 6, 4}, {19, 10, 3}, {11, 10, 2}, {1000, 10, 8}, {0, 0, 8}};
+    } cases[] = {{25, 10, 0, 3}, {10, 10, 0, 2}, {18, 6, 0, 4}, {19, 10, 0, 3}, {11, 10, 0, 2}, {1000, 10, 0, 8}, {0, 0, 0, 8},
+                 {25, 10, 34, 2}, {25, 10, 35, 3}, {25, 10, 5, 1}, {0, 0, 5, 8}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         leat__gate g;
-        leat__gate_init(&g, 0, 1, 8);
+        leat__gate_init(&g, 0, 1, 8, cases[i].target * MS);
         assert_int_equal(probe(&g, cases[i].sum * MS, cases[i].slowest * MS), cases[i].limit);
         for (int k = 0; k < 64; k++) { /* the second look comes after 64 items */
             leat__gate_pass(&g, 1);
