@@ -117,23 +117,86 @@ static void fill_mask(const brush *k, const area *a, int x, int y, int n, leat_c
     for (int i = from - x; i < to - x; i++) mask[i] = (uint8_t)over_255(mask[i] * k->alpha);
 }
 
-void leat__raster(leat_frame *frame, leat_rgba color, int64_t x1, int64_t y1, int64_t x2, int64_t y2, leat_cover_fn cover, const void *shape) {
-    if (!leat_frame_is_valid(frame)) return;
-    int   width = frame->width, height = frame->height;
-    area  a = {(int)clip(x1, width), (int)clip(y1, height), (int)clip(x2, width), (int)clip(y2, height)};
-    brush k = brush_of(frame, color);
-    if (a.x1 >= a.x2 || a.y1 >= a.y2 || k.alpha == 0) return;
-    for (int y = a.y1 & ~1; y < a.y2; y += 2)
-        for (int x = a.x1 & ~1; x < a.x2; x += BLOCK) {
+static int clip_area(const leat_frame *f, int64_t x1, int64_t y1, int64_t x2, int64_t y2, area *a) {
+    *a = (area){(int)clip(x1, f->width), (int)clip(y1, f->height), (int)clip(x2, f->width), (int)clip(y2, f->height)};
+    return a->x1 < a->x2 && a->y1 < a->y2;
+}
+
+static void walk(const brush *k, const area *a, leat_cover_fn cover, const void *shape) {
+    int width = k->frame->width, height = k->frame->height;
+    for (int y = a->y1 & ~1; y < a->y2; y += 2)
+        for (int x = a->x1 & ~1; x < a->x2; x += BLOCK) {
             /* To the end of the pair, so that the last chroma sample knows that its other pixel is bare. */
-            int     end = (a.x2 + 1) & ~1, n = end - x < BLOCK ? end - x : BLOCK, rows = height - y < 2 ? 1 : 2;
+            int     end = (a->x2 + 1) & ~1, n = end - x < BLOCK ? end - x : BLOCK, rows = height - y < 2 ? 1 : 2;
             uint8_t mask[2][BLOCK];
             if (x + n > width) n = width - x;
-            for (int r = 0; r < rows; r++) fill_mask(&k, &a, x, y + r, n, cover, shape, mask[r]);
-            blend_block(&k, x, y, n, rows, mask);
+            for (int r = 0; r < rows; r++) fill_mask(k, a, x, y + r, n, cover, shape, mask[r]);
+            blend_block(k, x, y, n, rows, mask);
         }
 }
 
+void leat__raster(leat_frame *frame, leat_rgba color, int64_t x1, int64_t y1, int64_t x2, int64_t y2, leat_cover_fn cover, const void *shape) {
+    area a;
+    if (!leat_frame_is_valid(frame) || (color & 255) == 0 || !clip_area(frame, x1, y1, x2, y2, &a)) return;
+    brush k = brush_of(frame, color);
+    walk(&k, &a, cover, shape);
+}
+
+/* ---- opaque rectangles ---------------------------------------------------------------------------------------------------- */
+
+/* `count` cells: the `bytes` bytes of `cell`, `step` bytes apart (those in between stay). */
+static void repeat(uint8_t *at, const uint8_t *cell, int bytes, int step, int count) {
+    uint8_t a = cell[0], b = bytes > 1 ? cell[1] : 0, c = bytes > 2 ? cell[2] : 0;
+    if (bytes == 1) memset(at, a, (size_t)count);
+    else if (bytes == 4)
+        for (int i = 0; i < count; i++) memcpy(at + 4 * (int64_t)i, cell, 4);
+    else if (bytes == 3)
+        for (int i = 0; i < count; i++, at += step) at[0] = a, at[1] = b, at[2] = c;
+    else
+        for (int i = 0; i < count; i++, at += step) at[0] = a, at[1] = b;
+}
+
+/* Bytes of one row of the rectangle in a plane: a cell covers `pixels` pixels; 4:2:0 chroma has half the rows. */
+static void fill_plane(const brush *k, const area *a, int plane, const uint8_t *cell, int bytes, int step, int pixels, int halved) {
+    const leat_frame *f = k->frame;
+    for (int y = a->y1 >> halved; y < a->y2 >> halved; y++)
+        repeat(f->plane[plane] + y * f->stride[plane] + (int64_t)step * (a->x1 / pixels), cell, bytes, step, (a->x2 - a->x1) / pixels);
+}
+
+/* A rectangle whose sides lie between chroma samples. */
+static void fill_aligned(const brush *k, const area *a) {
+    uint8_t r = k->value[0], g = k->value[1], b = k->value[2];
+    switch (k->frame->format) {
+    case LEAT_PIXEL_RGB24: fill_plane(k, a, 0, (uint8_t[]){r, g, b}, 3, 3, 1, 0); break;
+    case LEAT_PIXEL_BGR24: fill_plane(k, a, 0, (uint8_t[]){b, g, r}, 3, 3, 1, 0); break;
+    case LEAT_PIXEL_RGBA: fill_plane(k, a, 0, (uint8_t[]){r, g, b}, 3, 4, 1, 0); break;
+    case LEAT_PIXEL_BGRA: fill_plane(k, a, 0, (uint8_t[]){b, g, r}, 3, 4, 1, 0); break;
+    case LEAT_PIXEL_UYVY: fill_plane(k, a, 0, (uint8_t[]){g, r, b, r}, 4, 4, 2, 0); break; /* r is Y, g is U, b is V */
+    case LEAT_PIXEL_YUY2: fill_plane(k, a, 0, (uint8_t[]){r, g, r, b}, 4, 4, 2, 0); break;
+    case LEAT_PIXEL_NV12:
+        fill_plane(k, a, 0, &r, 1, 1, 1, 0);
+        fill_plane(k, a, 1, (uint8_t[]){g, b}, 2, 2, 2, 1);
+        break;
+    default:
+        fill_plane(k, a, 0, &r, 1, 1, 1, 0);
+        fill_plane(k, a, 1, &g, 1, 1, 2, 1);
+        fill_plane(k, a, 2, &b, 1, 1, 2, 1);
+    }
+}
+
+/* The inside between chroma samples at once, rows and columns that share their samples with bare pixels by blending. */
 void leat__raster_fill(leat_frame *frame, leat_rgba color, int64_t x1, int64_t y1, int64_t x2, int64_t y2) {
-    leat__raster(frame, color, x1, y1, x2, y2, NULL, NULL);
+    area a;
+    if (!leat_frame_is_valid(frame) || (color & 255) == 0 || !clip_area(frame, x1, y1, x2, y2, &a)) return;
+    brush k = brush_of(frame, color);
+    int   odd_x = frame->format >= LEAT_PIXEL_UYVY, odd_y = frame->format >= LEAT_PIXEL_NV12;
+    area  in = {a.x1 + (a.x1 & odd_x), a.y1 + (a.y1 & odd_y), a.x2 - (a.x2 & odd_x), a.y2 - (a.y2 & odd_y)};
+    if (k.alpha < 255 || in.x1 >= in.x2 || in.y1 >= in.y2) {
+        walk(&k, &a, NULL, NULL);
+        return;
+    }
+    const area rim[4] = {{a.x1, a.y1, a.x2, in.y1}, {a.x1, in.y2, a.x2, a.y2}, {a.x1, in.y1, in.x1, in.y2}, {in.x2, in.y1, a.x2, in.y2}};
+    fill_aligned(&k, &in);
+    for (int i = 0; i < 4; i++)
+        if (rim[i].x1 < rim[i].x2 && rim[i].y1 < rim[i].y2) walk(&k, &rim[i], NULL, NULL);
 }

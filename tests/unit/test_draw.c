@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "leat/draw.h"
+#include "media/draw_raster.h"
 #include "media/font.h"
 
 #define SEED 20261122
@@ -245,6 +246,24 @@ static void test_chroma_follows_coverage(void **state) {
     assert_int_equal(f.plane[1][1], 85);
 }
 
+/* An opaque fill, which has a way of its own, gives what the same fill by blending would. */
+static void test_fills_at_odd_places(void **state) {
+    (void)state;
+    for (int round = 0; round < 400; round++) {
+        leat_frame a = {.matrix = LEAT_MATRIX_BT709}, b = a;
+        int        width = 1 + below(24), height = 1 + below(24), x = below(30) - 4, y = below(30) - 4, w = below(30), h = below(30);
+        leat_pixel_format format = (leat_pixel_format)(round % LEAT_PIXEL_COUNT);
+        size_t     bytes = leat_frame_bytes(format, width, height);
+        uint8_t    one[24 * 24 * 4 + 64], two[24 * 24 * 4 + 64];
+        for (size_t i = 0; i < bytes; i++) one[i] = two[i] = (uint8_t)below(256);
+        assert_int_equal(leat_frame_layout(&a, format, width, height, one), LEAT_OK);
+        assert_int_equal(leat_frame_layout(&b, format, width, height, two), LEAT_OK);
+        leat_draw_fill(&a, x, y, w, h, LEAT_RGBA(250, 20, 90, 255));
+        leat__raster(&b, LEAT_RGBA(250, 20, 90, 255), x, y, x + w, y + h, NULL, NULL);
+        assert_memory_equal(one, two, bytes);
+    }
+}
+
 static void test_text(void **state) {
     (void)state;
     if (!font) skip();
@@ -287,7 +306,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stored_picture), cmocka_unit_test(test_every_format), cmocka_unit_test(test_nothing_leaves_the_frame),
         cmocka_unit_test(test_opaque_is_exact_and_alpha_blends_once), cmocka_unit_test(test_chroma_follows_coverage),
-        cmocka_unit_test(test_text), cmocka_unit_test(test_fonts_that_are_none), cmocka_unit_test(test_colors),
+        cmocka_unit_test(test_fills_at_odd_places), cmocka_unit_test(test_text), cmocka_unit_test(test_fonts_that_are_none), cmocka_unit_test(test_colors),
     };
     return cmocka_run_group_tests_name("draw", tests, open_font, close_font);
 }
