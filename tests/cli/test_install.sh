@@ -22,6 +22,11 @@ pipeline_example_runs() {
     "$CC" -std=c11 examples/own_pipeline.c $(pkg-config --cflags --libs leat) -o "$scratch/pipeline" 2>"$scratch/err" &&
         LD_LIBRARY_PATH=$prefix/lib "$scratch/pipeline" 12 >"$scratch/out" 2>>"$scratch/err" && [ "$(tr '\n' ' ' <"$scratch/out")" = "2 3 5 7 11 " ]
 }
+circles_example_runs() {
+    "$CC" -std=c11 examples/fit_circles.c $(pkg-config --cflags --libs leat) -o "$scratch/circles" 2>"$scratch/err" &&
+        LD_LIBRARY_PATH=$prefix/lib "$scratch/circles" models/demo/upper_1.jpg 5 "$scratch/circles.svg" >"$scratch/out" 2>>"$scratch/err" &&
+        [ "$(grep -c '<circle ' "$scratch/circles.svg")" -eq 5 ]
+}
 static_example_runs() {
     "$CC" -std=c11 examples/run_model.c $(pkg-config --cflags leat) "$prefix/lib/libleat.a" $(pkg-config --libs-only-l --static leat | sed 's/-lleat//') \
         -lm -o "$scratch/static" 2>"$scratch/err" && "$scratch/static" "$MODEL" >"$scratch/out" 2>>"$scratch/err"
@@ -33,6 +38,6 @@ exports_are_the_public_names() {
 }
 uninstalls() { make -s uninstall PREFIX="$prefix" >"$scratch/out" 2>&1 && [ -z "$(find "$prefix" -type f -o -type l)" ]; }
 
-for test in installs program_finds_its_model program_finds_its_plugin shared_example_runs pipeline_example_runs static_example_runs exports_are_the_public_names uninstalls; do
+for test in installs program_finds_its_model program_finds_its_plugin shared_example_runs pipeline_example_runs circles_example_runs static_example_runs exports_are_the_public_names uninstalls; do
     check "$test" "$test"
 done
