@@ -76,12 +76,12 @@ typedef struct leat_circle_list {
     int             n, is_located; /* 1: `at` is filled for the first row, and in order */
 } leat_circle_list;
 
-/* What a circle does to a colour: v = trunc((front + v * (1 / 255.0) * keep) * 255 + 0.5); and the same in integers: (v * scale + shift) >> 23, which is
- * right unless the low 23 bits of the sum are below CIRCLE_DOUBT. */
-enum { CIRCLE_DOUBT = 256 };
+/* What a circle does to a colour: v = trunc((front + v * (1 / 255.0) * keep) * 255 + 0.5); and the same in integers modulo 2^32: (v * scale + shift) >>
+ * CIRCLE_FRACTION, which is right unless the low bits of the sum are below CIRCLE_DOUBT. */
+enum { CIRCLE_FRACTION = 24, CIRCLE_DOUBT = 256 };
 typedef struct leat_circle_paint {
-    double  front[3], keep; /* colour * a, 1 - a */
-    int32_t shift[3], scale;
+    double   front[3], keep; /* colour * a, 1 - a */
+    uint32_t shift[3], scale;
 } leat_circle_paint;
 
 /* Rows of packed RGB that one thread owns: row i begins at rgb + i * stride; of what follows it, the bytes before limit + i * limit_step are the thread's, too. */
@@ -124,8 +124,8 @@ void leat__circle_span(const double *circle, int width, int y, int *x0, int *x1)
 /* The rest of a map whose table is filled: tries constants until `matches` finds them right.  Returns the number of wrong entries, and the first of them. */
 typedef int (*leat_circle_matcher)(const uint8_t *table, uint16_t mul, uint16_t add, uint8_t wrong[CIRCLE_PATCHES]);
 void leat__circle_map_fit(leat_circle_map *map, const double *circle, leat_circle_matcher matches);
-leat_circle_outline leat__circle_outline_of(const double *circle);
-leat_circle_paint leat__circle_paint_of(const double *circle);
+void leat__circle_outline_of(const double *circle, leat_circle_outline *outline);
+void leat__circle_paint_of(const double *circle, leat_circle_paint *paint);
 /* Settles the rows in `doubt` by the definition. */
 leat_circle_flags leat__circle_settle(const double *circle, int width, int y, unsigned doubt, leat_circle_flags flags, leat_circle_spans *spans);
 

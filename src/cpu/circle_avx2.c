@@ -112,18 +112,18 @@ static mask_halves halves_of(const uint64_t *masks) {
 
 /* Integer painting; lanes whose rounding is not certain are set in *doubt. */
 static colours paint_word(const leat_circle_paint *paints, const uint64_t *masks, colours v, __m256i *doubt) {
-    const __m256i certain = _mm256_set1_epi32(0x7fffff & -CIRCLE_DOUBT);
+    const __m256i certain = _mm256_set1_epi32(((1 << CIRCLE_FRACTION) - 1) & -CIRCLE_DOUBT);
     mask_halves   m = halves_of(masks);
     for (uint64_t any = m.any; any; any &= any - 1) {
         int at = __builtin_ctzll(any);
         const leat_circle_paint *p = &paints[at];
         __m256i bit = _mm256_set1_epi32((int)(1u << (at & 31))), in = _mm256_cmpeq_epi32(_mm256_and_si256(m.half[at >> 5], bit), bit);
-        __m256i scale = _mm256_set1_epi32(p->scale);
+        __m256i scale = _mm256_set1_epi32((int)p->scale);
         for (int c = 0; c < 3; c++) {
-            __m256i wide = _mm256_add_epi32(_mm256_mullo_epi32(v.c[c], scale), _mm256_set1_epi32(p->shift[c]));
+            __m256i wide = _mm256_add_epi32(_mm256_mullo_epi32(v.c[c], scale), _mm256_set1_epi32((int)p->shift[c]));
             __m256i tie = _mm256_cmpeq_epi32(_mm256_and_si256(wide, certain), _mm256_setzero_si256());
             *doubt = _mm256_or_si256(*doubt, _mm256_and_si256(tie, in));
-            v.c[c] = _mm256_blendv_epi8(v.c[c], _mm256_srli_epi32(wide, 23), in);
+            v.c[c] = _mm256_blendv_epi8(v.c[c], _mm256_srli_epi32(wide, CIRCLE_FRACTION), in);
         }
     }
     return v;

@@ -44,16 +44,16 @@ typedef struct colours {
 
 /* Integer painting; lanes whose rounding is not certain are set in *doubt. */
 static colours paint_word(const leat_circle_paint *paints, const uint64_t *masks, colours v, __mmask16 *doubt) {
-    const __m512i certain = _mm512_set1_epi32(0x7fffff & -CIRCLE_DOUBT);
+    const __m512i certain = _mm512_set1_epi32(((1 << CIRCLE_FRACTION) - 1) & -CIRCLE_DOUBT);
     __m512i       first = _mm512_loadu_si512(masks), second = _mm512_loadu_si512(masks + 8);
     for (uint64_t any = (uint64_t)_mm512_reduce_or_epi64(_mm512_or_si512(first, second)); any; any &= any - 1) {
         const leat_circle_paint *p = &paints[__builtin_ctzll(any)];
-        __m512i   bit = _mm512_set1_epi64((long long)(any & -any)), scale = _mm512_set1_epi32(p->scale);
+        __m512i   bit = _mm512_set1_epi64((long long)(any & -any)), scale = _mm512_set1_epi32((int)p->scale);
         __mmask16 in = _mm512_kunpackb(_mm512_test_epi64_mask(second, bit), _mm512_test_epi64_mask(first, bit));
         for (int c = 0; c < 3; c++) {
-            __m512i wide = _mm512_add_epi32(_mm512_mullo_epi32(v.c[c], scale), _mm512_set1_epi32(p->shift[c]));
+            __m512i wide = _mm512_add_epi32(_mm512_mullo_epi32(v.c[c], scale), _mm512_set1_epi32((int)p->shift[c]));
             *doubt |= _mm512_mask_testn_epi32_mask(in, wide, certain);
-            v.c[c] = _mm512_mask_srli_epi32(v.c[c], in, wide, 23);
+            v.c[c] = _mm512_mask_srli_epi32(v.c[c], in, wide, CIRCLE_FRACTION);
         }
     }
     return v;

@@ -34,10 +34,14 @@ void leat__circle_span(const double *c, int width, int y, int *x0, int *x1) {
 
 /* Float errors: the root and the sum take 1.5 and 1 units of 2^-24 of the half width; the double r^2 - dy^2 is off by 4e-16 r^2, which the root
  * turns into 2e-16 r^2 / half: below 1e-5 where r^2 - dy^2 >= (2e-11 r^2)^2. */
-leat_circle_outline leat__circle_outline_of(const double *c) {
+void leat__circle_outline_of(const double *c, leat_circle_outline *o) {
     double r = c[CIRCLE_R], cx = floor(c[CIRCLE_X]), tight = 2e-11 * r * r, least = tight * tight;
-    return (leat_circle_outline){c[CIRCLE_Y], r * r, (float)(c[CIRCLE_X] - cx), (float)(r * 2.4e-7 + 2e-5), (float)(least > 1e-6 ? least : 1e-6),
-                                 (int32_t)cx + 1};
+    o->cy = c[CIRCLE_Y];
+    o->r2 = r * r;
+    o->fraction = (float)(c[CIRCLE_X] - cx);
+    o->slack = (float)(r * 2.4e-7 + 2e-5);
+    o->least = (float)(least > 1e-6 ? least : 1e-6);
+    o->base = (int32_t)cx + 1;
 }
 
 leat_circle_flags leat__circle_settle(const double *circle, int width, int y, unsigned doubt, leat_circle_flags f, leat_circle_spans *s) {
@@ -58,17 +62,18 @@ static leat_circle_flags spans_ref(const leat_circle_outline *outline, const dou
 
 /* ---- colour ------------------------------------------------------------------------------------------------------------------- */
 
-/* Rounding of `scale` shifts a product by up to v / 2 units of 2^-23: at most 64 with the middle of it taken out of `shift`, which also gets half of the
- * doubtful interval. */
-leat_circle_paint leat__circle_paint_of(const double *c) {
-    leat_circle_paint p = {.keep = 1 - c[CIRCLE_OPACITY]};
-    double            exact = p.keep * 8388608;
-    p.scale = (int32_t)(exact + 0.5);
+/* Rounding of `scale` shifts a product by up to v / 2 units of 2^-24: at most 64 with the middle of it taken out of `shift`, which also gets half of
+ * the doubtful interval. */
+void leat__circle_paint_of(const double *c, leat_circle_paint *p) {
+    const double unit = (double)(1 << CIRCLE_FRACTION);
+    double       exact;
+    p->keep = 1 - c[CIRCLE_OPACITY];
+    exact = p->keep * unit;
+    p->scale = (uint32_t)(exact + 0.5);
     for (int k = 0; k < 3; k++) {
-        p.front[k] = c[CIRCLE_RED + k] * c[CIRCLE_OPACITY];
-        p.shift[k] = (int32_t)((p.front[k] * 255 + 0.5) * 8388608 + (exact - p.scale) * 127.5 + CIRCLE_DOUBT / 2 + 0.5);
+        p->front[k] = c[CIRCLE_RED + k] * c[CIRCLE_OPACITY];
+        p->shift[k] = (uint32_t)((p->front[k] * 255 + 0.5) * unit + (exact - p->scale) * 127.5 + CIRCLE_DOUBT / 2 + 0.5);
     }
-    return p;
 }
 
 static int paint_byte(double front, double keep, int byte) { return (int)((front + byte * (1.0 / 255.0) * keep) * 255 + 0.5); }

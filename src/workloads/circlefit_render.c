@@ -54,7 +54,7 @@ void leat__circle_brush_make(const leat_circle *circle, int height, leat_circle_
         brush->y0 = brush->y1 = 0;
         return;
     }
-    brush->outline = leat__circle_outline_of(&circle->x);
+    leat__circle_outline_of(&circle->x, &brush->outline);
     leat__circle.map(&circle->x, &brush->map);
 }
 

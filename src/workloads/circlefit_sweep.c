@@ -307,8 +307,8 @@ static void load_circles(leat_circle_sweep *s, const leat_circle *circles, int c
         leat__circle_rows(&circles[i].x, s->target->reference.height, &s->y0[i], &s->y1[i]);
         s->state[i] = 0;
         if (circles[i].opacity == 0) s->y0[i] = s->y1[i] = 0;
-        s->outlines[i] = leat__circle_outline_of(&circles[i].x);
-        s->paints[i] = leat__circle_paint_of(&circles[i].x);
+        leat__circle_outline_of(&circles[i].x, &s->outlines[i]);
+        leat__circle_paint_of(&circles[i].x, &s->paints[i]);
     }
 }
 
