@@ -17,7 +17,7 @@
 
 #define IO_BYTES (1 << 17)
 #define TICKS 60000
-#define DEFAULT_PRESET "ultrafast" /* at crf 18 the picture is as good as "veryfast", the file twice as large, the time a quarter */
+#define DEFAULT_PRESET "ultrafast" /* against "veryfast" at crf 18: a quarter of the time, twice the file, within about 1 dB; see SPEED.md */
 
 typedef struct writer {
     leat_plugin_output output;
