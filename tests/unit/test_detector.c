@@ -18,6 +18,8 @@
 
 enum { SIDE = 64, BATCH = 3, MOST = 300 };
 
+static uint8_t *network;
+
 static leat_model *open_network(const char *node, int64_t channels, const int64_t *shape, int rank) {
     const int64_t in_dims[4] = {-1, channels, SIDE, SIDE};
     const int64_t count = rank;
@@ -32,7 +34,13 @@ static leat_model *open_network(const char *node, int64_t channels, const int64_
     leat_model *model;
     leat_error error = {0};
     if (leat_model_open_memory(file.data, file.n, NULL, &model, &error)) fail_msg("%s", error.message);
-    return model; /* file.data is borrowed by the model; it goes with the process */
+    network = file.data; /* borrowed by the model */
+    return model;
+}
+
+static void close_network(leat_model *model) {
+    leat_model_unref(model);
+    free(network);
 }
 
 static leat_model *pass_through(void) { return open_network("Reshape images,shape -> y", 3, (const int64_t[]){0, 2048, 6}, 3); }
@@ -112,7 +120,7 @@ static void batches_of_any_size(void **state) {
         leat_detector_close(d);
     }
     for (int i = 0; i < BATCH; i++) leat_image_free(&images[i]);
-    leat_model_unref(model);
+    close_network(model);
 }
 
 /* Prepared inputs side by side are read in place, scattered ones are gathered; both give the same. */
@@ -144,7 +152,7 @@ static void inputs_together_or_apart(void **state) {
     leat__free(scratch);
     for (int i = 0; i < BATCH; i++) leat_image_free(&images[i]);
     leat_detector_close(d);
-    leat_model_unref(model);
+    close_network(model);
 }
 
 /* The crop of a larger picture is seen as if it were the picture; boxes come back in the larger one's pixels. */
@@ -169,7 +177,7 @@ static void crop_is_looked_at_alone(void **state) {
     assert_non_null(strstr(error.message, "20 x 10"));
     leat_image_free(&large);
     leat_detector_close(d);
-    leat_model_unref(model);
+    close_network(model);
 }
 
 static void refused(leat_model *model, const leat_detector_options *o, int status, const char *text) {
@@ -197,14 +205,14 @@ static void models_that_do_not_fit(void **state) {
     o = raw_options(1);
     o.preprocess.std[1] = 0;
     refused(model, &o, LEAT_EUNSUPPORTED, "no preprocessing");
-    leat_model_unref(model);
+    close_network(model);
     model = open_network("Reshape images,shape -> y", 5, (const int64_t[]){0, -1}, 2);
     o = raw_options(1);
     refused(model, &o, LEAT_EUNSUPPORTED, "5 channels");
-    leat_model_unref(model);
+    close_network(model);
     model = open_network("Reshape images,shape -> y", 3, (const int64_t[]){-1}, 1);
     refused(model, &o, LEAT_EUNSUPPORTED, "no decoder");
-    leat_model_unref(model);
+    close_network(model);
 }
 
 int main(void) {
