@@ -161,6 +161,7 @@ static int set_pipeline(const cli_args *args, leat_detect_stream_options *o) {
     leat_pipeline_options_default(p, cli_is_set(args, OPT_LIVE));
     p->in_flight = cli_int(args, OPT_IN_FLIGHT);
     p->max_fps = cli_number(args, OPT_FPS_LIMIT);
+    p->latency_target_ns = (int64_t)(cli_number(args, OPT_MAX_LATENCY) * 1e6);
     if (cli_text(args, OPT_TRACE)) p->trace_events = TRACE_EVENTS;
     int status = parse_interval(args, &p->report_ns);
     return status == CLI_DONE ? parse_replicas(args, &o->replicas) : status;

@@ -66,6 +66,8 @@ const cli_option cli_options[] = {
     {OPT_IN_FLIGHT, "in-flight", 0, CLI_INT, "N", "0", 0, 1024, IN_DETECT, "frames between source and output at most; 0 = chosen"},
     {OPT_LIVE, "live", 0, CLI_OPTIONAL, "[FPS]", NULL, 0, 1000, IN_DETECT | IN_VIDEO,
      "as a camera: the newest frame wins, drops are counted; the input is paced at FPS, 0 = as it comes"},
+    {OPT_MAX_LATENCY, "max-latency", 0, CLI_NUMBER, "MS", "0", 0, 1e9, IN_DETECT,
+     "live: fewer frames in flight, and some skipped, so that latency stays below as far as it can; 0 = off"},
     {OPT_FPS_LIMIT, "fps-limit", 0, CLI_NUMBER, "FPS", "0", 0, 100000, IN_DETECT, "frames a second at most; 0 = no limit"},
     {OPT_EVERY, "every", 0, CLI_INT, "N", "1", 1, 1000000, IN_DETECT | IN_VIDEO, "only every n-th frame"},
     {OPT_FRAMES, "frames", 'n', CLI_INT, "N", "0", 0, 9007199254740992.0, IN_DETECT | IN_VIDEO, "end after so many frames; 0 = all"},

@@ -92,7 +92,8 @@ live_counts_what_it_drops() {
     [ $((in + $(value_of late))) -eq 40 ] && out_has "\"in\":$in,\"out\":[0-9]+"
 }
 limits_hold() {
-    run 0 detect $SCENE --frames 5 --json -q && out_lines 5 && run 0 detect $SCENE --every 4 --json -q && out_lines 3 && run 0 detect $SCENE --loop 2 --json -q &&
+    run 2 detect $SCENE --max-latency=-1 && run 0 detect $SCENE --live=100 --max-latency 30 --out null && err_has 'in flight' &&
+        run 0 detect $SCENE --frames 5 --json -q && out_lines 5 && run 0 detect $SCENE --every 4 --json -q && out_lines 3 && run 0 detect $SCENE --loop 2 --json -q &&
         out_lines 24 && run 4 detect $SCENE --min-fps 1e6 --out null && run 4 detect $SCENE --budget 0.001 --out null && err_has 'above the budget' &&
         run 0 detect $SCENE --stats 50ms --trace "$scratch/trace.json" --out null && err_has 'frames/s +latency' && grep -q '"infer"' "$scratch/trace.json"
 }
