@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/mem.h"
 #include "media/scene.h"
@@ -187,6 +189,46 @@ static void only_late_truth_is_kept(void **state) {
     close_shot(&s);
 }
 
+static atomic_int drawn;
+
+static void *draw_all(void *arg) {
+    shot *s = arg;
+    for (int i = 0; i < 400; i++) {
+        if (leat__scene_render(s->scene, i, &s->frame) != LEAT_OK) return s;
+        atomic_store(&drawn, i + 1);
+    }
+    return NULL;
+}
+
+/* A reader sees a frame's truth whole or not at all. */
+static void truth_is_read_while_drawing(void **state) {
+    (void)state;
+    static leat_truth expected[400][200];
+    int counts[400], read = 0;
+    void *failed = NULL;
+    pthread_t thread;
+    shot a = open_shot("seed=9,size=48x32,objects=12,scale=3"), b = open_shot("seed=9,size=48x32,objects=12,scale=3");
+    for (int i = 0; i < 400; i++) {
+        draw(&a, i);
+        counts[i] = truth_of(&a, i, expected[i]);
+    }
+    assert_int_equal(pthread_create(&thread, NULL, draw_all, &b), 0);
+    for (int i = 0; i < 400; i++) {
+        leat_truth now[200];
+        int n = 0, over = 0, status;
+        while ((status = leat__scene_truth(b.scene, i, now, 200, &n)) != LEAT_OK && !over) over = atomic_load(&drawn) > i;
+        if (status != LEAT_OK) continue; /* it came and went */
+        assert_int_equal(n, counts[i]);
+        assert_memory_equal(now, expected[i], sizeof now[0] * (size_t)n);
+        read++;
+    }
+    pthread_join(thread, &failed);
+    assert_null(failed);
+    assert_true(read > 100);
+    close_shot(&a);
+    close_shot(&b);
+}
+
 static void formats_are_conversions_of_rgb(void **state) {
     (void)state;
     static const char *const formats[] = {"uyvy", "nv12", "bgra", "i420"};
@@ -305,6 +347,7 @@ int main(void) {
                                        cmocka_unit_test(covered_objects_show_less),
                                        cmocka_unit_test(tracks_come_and_go),
                                        cmocka_unit_test(only_late_truth_is_kept),
+        cmocka_unit_test(truth_is_read_while_drawing),
                                        cmocka_unit_test(formats_are_conversions_of_rgb),
                                        cmocka_unit_test(drawing_allocates_nothing),
                                        cmocka_unit_test(odd_sizes_work),
