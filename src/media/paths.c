@@ -18,7 +18,7 @@ typedef struct path_list {
     size_t count, capacity;
 } path_list;
 
-static int is_picture(const char *name) {
+int leat__names_picture(const char *name) {
     const char *dot = strrchr(name, '.');
     return dot && dot != name && (strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0 || strcasecmp(dot, ".png") == 0);
 }
@@ -102,7 +102,7 @@ int leat__paths_of_folder(const char *folder, char ***paths, int *count, leat_er
     DIR *dir = opendir(folder);
     if (!dir) return leat__fail(error, LEAT_EIO, "%s: %s", folder, strerror(errno));
     for (struct dirent *e; status == LEAT_OK && (e = readdir(dir));)
-        if (is_picture(e->d_name)) status = add_path(&list, join(folder, e->d_name));
+        if (leat__names_picture(e->d_name)) status = add_path(&list, join(folder, e->d_name));
     closedir(dir);
     return finish_list(&list, status, folder, paths, count, error);
 }
@@ -112,7 +112,7 @@ int leat__paths_of_glob(const char *pattern, char ***paths, int *count, leat_err
     glob_t found;
     int status = glob(pattern, GLOB_NOSORT, NULL, &found) == GLOB_NOSPACE ? LEAT_ENOMEM : LEAT_OK;
     for (size_t i = 0; status == LEAT_OK && i < found.gl_pathc; i++)
-        if (is_picture(found.gl_pathv[i])) status = add_path(&list, leat__strdup(found.gl_pathv[i], LEAT_MEMORY_IO));
+        if (leat__names_picture(found.gl_pathv[i])) status = add_path(&list, leat__strdup(found.gl_pathv[i], LEAT_MEMORY_IO));
     globfree(&found);
     return finish_list(&list, status, pattern, paths, count, error);
 }

@@ -146,7 +146,7 @@ static int open_stream(const char *spec, leat_source *base, leat_error *error) {
     if (status == LEAT_OK && n == 10 && memcmp(head, "YUV4MPEG2", 9) == 0) {
         status = leat__y4m_source_open(stream, base, error);
         if (status == LEAT_OK) return LEAT_OK;
-    } else if (status == LEAT_OK && seekable && n > 3 && (memcmp(head, jpeg, 3) == 0 || memcmp(head, png, 4) == 0)) {
+    } else if (status == LEAT_OK && seekable && (leat__names_picture(spec) || (n > 3 && (memcmp(head, jpeg, 3) == 0 || memcmp(head, png, 4) == 0)))) {
         leat__stream_close(stream);
         char **paths = leat__calloc(1, sizeof *paths, LEAT_MEMORY_IO);
         if (paths) paths[0] = leat__strdup(spec, LEAT_MEMORY_IO);

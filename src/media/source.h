@@ -94,6 +94,8 @@ int leat__pictures_source_open(char **paths, int count, leat_source *base, leat_
 int leat__paths_of_folder(const char *folder, char ***paths, int *count, leat_error *error);
 int leat__paths_of_glob(const char *pattern, char ***paths, int *count, leat_error *error);
 void leat__paths_free(char **paths, int count);
+/* Whether a file is named as JPEG and PNG files are. */
+int leat__names_picture(const char *name);
 /* On a stream, which is taken on success. */
 int leat__y4m_source_open(leat_stream *stream, leat_source *base, leat_error *error);
 int leat__raw_source_open(leat_stream *stream, leat_source *base, leat_error *error);
