@@ -4,7 +4,8 @@
  * prepare packs the weights in blocks of expanded channels and chooses between tiles and stages (inverted_residual_run.c).  A tile is a
  * strip of columns by a block of rows: narrow enough that the ring of expanded rows and the depthwise result fit in L2, large enough
  * that the products have rows to reuse the weights on.  With several threads a strip is cut into segments of rows; at a cut the rows
- * that both sides need are expanded twice, and where that would cost more than HALO_LIMIT the block runs in stages.
+ * that both sides need are expanded twice.  Stages are for a small middle, unless one block of expanded channels already leaves L2, and
+ * where HALO_LIMIT leaves a thread without a segment.
  */
 #include "ops/inverted_residual.h"
 
