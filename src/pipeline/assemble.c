@@ -98,7 +98,7 @@ static int make_replica(leat__stage *s, int index) {
     r->items = leat__calloc(batch, sizeof *r->items, LEAT_MEMORY_OTHER);
     r->held = leat__calloc((size_t)s->hold + 1, sizeof *r->held, LEAT_MEMORY_OTHER);
     atomic_init(&r->record.cpu_ns, -1);
-    leat__rider_init(&r->rider, &s->pipeline->turnstile, s->options.replicas);
+    leat__rider_init(&r->rider, &s->pipeline->turnstile, s->options.replicas, s->index);
     if (events > 0) {
         r->events.events = leat__calloc((size_t)events, sizeof *r->events.events, LEAT_MEMORY_OTHER);
         r->events.capacity = r->events.events ? events : 0;

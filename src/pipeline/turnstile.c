@@ -1,6 +1,8 @@
 /* turnstile.c - places for stages that compute. */
 #include "pipeline/turnstile.h"
 
+#include <limits.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #define LONG_NS 100000 /* a call shorter than this takes no place: a wake-up costs as much */
@@ -12,13 +14,15 @@ void leat__turnstile_init(leat__turnstile *t, int on, int threads) {
     t->on = on && CPU_COUNT(&t->allowed) > 1 && CPU_COUNT(&t->allowed) < threads;
     for (int i = 0; i < CPU_SETSIZE && t->on; i++)
         if (CPU_ISSET((size_t)i, &t->allowed)) t->free_cpu[t->places++] = i;
+    t->cpus = t->places;
 }
 
 void leat__turnstile_fini(leat__turnstile *t) { leat__monitor_fini(&t->monitor); }
 
-void leat__rider_init(leat__rider *r, leat__turnstile *t, int replicas) {
+void leat__rider_init(leat__rider *r, leat__turnstile *t, int replicas, int position) {
     r->turnstile = t;
     r->divisor = replicas;
+    r->position = position;
     pthread_cond_init(&r->granted, NULL);
 }
 
@@ -32,11 +36,19 @@ static int64_t thread_cpu_ns(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* The heaviest that waits, and where the list names it. */
-static leat__rider **heaviest(leat__turnstile *t) {
+/* Who comes first.  A stage whose replicas need a CPU each, all the time, sets the rate of the chain: it never waits.  Among the
+ * others what is nearest to its end goes first: else finished work piles up, and the limit on what is in flight stops the stages
+ * in front. */
+static int rank(const leat__rider *r) {
+    int64_t total = atomic_load_explicit(&r->turnstile->total_ns, memory_order_relaxed);
+    return r->weight_ns * r->turnstile->cpus >= total - total / 10 ? INT_MAX : r->position;
+}
+
+/* The first of those that wait, and where the list names it. */
+static leat__rider **first_waiting(leat__turnstile *t) {
     leat__rider **best = &t->waiting;
     for (leat__rider **at = &t->waiting; *at; at = &(*at)->next)
-        if ((*at)->weight_ns > (*best)->weight_ns) best = at;
+        if (rank(*at) > rank(*best)) best = at;
     return best;
 }
 
@@ -49,7 +61,7 @@ static void confine(leat__rider *r, int cpu) {
 
 /* A place is free: somebody who waits gets it, else it stays free.  The lock is held. */
 static void hand_on(leat__turnstile *t, int cpu) {
-    leat__rider **best = heaviest(t), *r = *best;
+    leat__rider **best = first_waiting(t), *r = *best;
     if (!r) {
         t->free_cpu[t->places++] = cpu;
         return;
@@ -102,8 +114,9 @@ void leat__rider_enter(leat__rider *r) {
 /* A stage computes if its calls are long and at least a third of their time is the thread's own: under load the rest may be
  * waiting for a CPU. */
 static void learn(leat__rider *r, int64_t run_ns) {
-    int64_t share = run_ns / r->divisor;
-    r->weight_ns = r->weight_ns == 0 ? share : r->weight_ns + (share - r->weight_ns) / LEARN;
+    int64_t share = run_ns / r->divisor, before = r->weight_ns;
+    r->weight_ns = before == 0 ? share : before + (share - before) / LEARN;
+    atomic_fetch_add_explicit(&r->turnstile->total_ns, r->weight_ns - before, memory_order_relaxed);
     if (r->cpu_ns < 0) r->computes = 0;
     else r->computes = run_ns >= LONG_NS && (thread_cpu_ns() - r->cpu_ns) * 3 >= run_ns;
 }
@@ -114,8 +127,8 @@ void leat__rider_leave(leat__rider *r, int64_t run_ns) {
     learn(r, run_ns);
     if (!r->holds) return;
     pthread_mutex_lock(&t->monitor.lock);
-    leat__rider *other = *heaviest(t);
-    if (!r->computes || (other && other->weight_ns > r->weight_ns)) {
+    leat__rider *other = *first_waiting(t);
+    if (!r->computes || (other && rank(other) > rank(r))) {
         r->holds = 0;
         hand_on(t, r->cpu);
     }

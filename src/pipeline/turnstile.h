@@ -23,7 +23,8 @@ typedef struct leat__rider leat__rider;
 
 typedef struct leat__turnstile {
     leat__monitor monitor;
-    int           on, places;
+    int           on, cpus, places; /* places: free ones */
+    _Atomic int64_t total_ns;       /* CPU time of a frame: all riders' weights */
     int           free_cpu[CPU_SETSIZE]; /* [places], a stack */
     cpu_set_t     allowed;
     leat__rider  *waiting; /* list */
@@ -40,19 +41,19 @@ struct leat__rider {
     int              confined; /* woken on that CPU only, until it runs */
     pthread_t        thread;
     int64_t          weight_ns; /* of a frame: mean time of a call over the stage's replicas */
-    int              divisor;
+    int              divisor, position; /* replicas; place of the stage in the chain */
     int64_t          cpu_ns;    /* of the thread when the call began, -1 = not looked at */
 };
 
 /* on: places are given out, if there are fewer CPUs than `threads`. */
 void leat__turnstile_init(leat__turnstile *t, int on, int threads);
 void leat__turnstile_fini(leat__turnstile *t);
-void leat__rider_init(leat__rider *r, leat__turnstile *t, int replicas);
+void leat__rider_init(leat__rider *r, leat__turnstile *t, int replicas, int position);
 void leat__rider_fini(leat__rider *r);
 
 /* Before a call: waits for a place if the stage computes. */
 void leat__rider_enter(leat__rider *r);
-/* After a call of run_ns: learns from it, and gives the place to a heavier stage that waits. */
+/* After a call of run_ns: learns from it, and gives the place to a stage that waits and comes before it. */
 void leat__rider_leave(leat__rider *r, int64_t run_ns);
 /* Before a wait of any kind: gives the place up; 1 if there was one. */
 int  leat__rider_yield(leat__rider *r);
