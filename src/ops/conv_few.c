@@ -38,7 +38,8 @@ static leat_gemm row_gemm(const conv_plan *p) {
 }
 
 static size_t copy_bytes(const leat_conv_shape *s) {
-    return align64((size_t)(rows_seen(s, min64(BLOCK_ROWS, s->out[1])) * row_floats(s)) * sizeof(float));
+    int64_t rows = s->out[1] < 1 ? 0 : rows_seen(s, min64(BLOCK_ROWS, s->out[1])); /* an empty output sees nothing */
+    return align64((size_t)(rows * row_floats(s)) * sizeof(float));
 }
 
 static void scratch(conv_plan *p, int threads) {
