@@ -8,8 +8,8 @@
 static int is_of(const cli_option *o, int command) { return (o->commands >> command & 1u) != 0; }
 
 void cli_print_overview(FILE *to) {
-    fputs("leat - runs neural networks on this machine's CPU\n\nusage: leat COMMAND [OPTION]... [ARGUMENT]...\n\n", to);
-    for (const cli_command *c = cli_commands; c->name; c++) fprintf(to, "  %-11s %s\n", c->name, c->summary);
+    fputs("leat - neural networks, video and pictures on this machine's CPU\n\nusage: leat COMMAND [OPTION]... [ARGUMENT]...\n\n", to);
+    for (const cli_command *c = cli_commands; c->name; c++) fprintf(to, "  %-16s %s\n", c->name, c->summary);
     fputs("\nleat COMMAND --help shows the options of a command.\n", to);
 }
 
