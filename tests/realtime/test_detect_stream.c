@@ -144,7 +144,7 @@ static void finish_ends_an_endless_source(void **state) {
     leat_detect_stream_options o = options_of(1, 0);
     leat_detect_stream *s;
     leat_error error = {0};
-    leat_source *source = open_source("scene:seed=3,size=160x120");
+    leat_source *source = open_source("scene:seed=3,size=160x120,frames=0");
     n_lines = 0;
     assert_int_equal(leat_detect_stream_open(model, source, &o, &s, &error), LEAT_OK);
     assert_int_equal(leat_detect_stream_start(s, &error), LEAT_OK);
@@ -162,7 +162,7 @@ static void close_ends_a_running_stream(void **state) {
     leat_detect_stream_options o = options_of(2, 0);
     leat_detect_stream *s;
     leat_error error = {0};
-    leat_source *source = open_source("scene:seed=3,size=160x120");
+    leat_source *source = open_source("scene:seed=3,size=160x120,frames=0");
     assert_int_equal(leat_detect_stream_open(model, source, &o, &s, &error), LEAT_OK);
     assert_int_equal(leat_detect_stream_start(s, &error), LEAT_OK);
     leat_detect_stream_close(s);
