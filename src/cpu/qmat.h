@@ -1,0 +1,53 @@
+/* qmat.h - products of stored weight rows with a few or many activation vectors.
+ *
+ *   Y[t][r] = sum_k W[r][k] * X[t][k]        W [rows, cols] in a block format of blocks.h, in place      X [n, cols] float32
+ *
+ * Block formats: X is rounded once, by leat__qact_round(), to 8 bits with one scale for each 32 elements; products are integer sums of 32 (or 16, where a
+ * format's scales are of 16), scaled and added in float32.  Float formats (F32, F16, BF16) use X as it is.
+ *
+ *   leat_qact    X in the form that the weights' format wants; one serves any number of matrices
+ *   leat_qmat    W
+ *   leat__qmat   rows [first, first + count) of Y: few tokens go row by row over W (bound by memory), many through panels of W that are unpacked once
+ *
+ * The value of Y[t][r] depends on W's row r, on X[t] and on whether there are few or many tokens (LEAT_QMAT_FEW), not on how rows are cut into calls.
+ * Reads up to LEAT_TAIL_BYTES behind X; never behind W (it lies in a file's mapping).  Tolerance against _ref: 1e-5 * sum |w x|.
+ * RT-safe: no allocation, no lock, no failure. */
+#ifndef LEAT_CPU_QMAT_H
+#define LEAT_CPU_QMAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define LEAT_QMAT_FEW 8   /* up to so many tokens go row by row */
+#define LEAT_QMAT_ROWS 16 /* first and count of leat__qmat() are multiples, but for the last rows: panels are so high */
+
+typedef struct leat_qmat {
+    const uint8_t *data;   /* row r begins at data + r * stride */
+    int64_t        rows, cols, stride; /* cols is a multiple of the format's block */
+    int            type;   /* GGUF's number of the format */
+} leat_qmat;
+
+/* X of at most `capacity` tokens: float32 as given, and rounded where a block format asks for it. */
+typedef struct leat_qact {
+    int64_t      n, cols, ld;   /* tokens now; ld: floats from one token to the next */
+    const float *x;             /* [n, ld], the caller's */
+    int8_t      *q;             /* [n, cols rounded up to 32] */
+    float       *scale;         /* [n, cols / 32] */
+    int16_t     *sum;           /* [n, cols / 16] of q */
+} leat_qact;
+
+/* Bytes of the memory for X rounded, of n tokens; LEAT_ALIGN-aligned. */
+size_t leat__qact_bytes(int64_t n, int64_t cols);
+/* Lays *act over `memory` for the tokens at x [n, ld]; rounds nothing yet. */
+void leat__qact_init(leat_qact *act, void *memory, const float *x, int64_t n, int64_t cols, int64_t ld);
+/* Whether this format wants X rounded. */
+int leat__qact_wanted(int type);
+/* Rounds tokens [first, first + count), or, within one token, all of it: q = round(x / scale) to nearest even, scale = max|x| / 127 of each 32. */
+void leat__qact_round(leat_qact *act, int64_t first, int64_t count);
+
+/* Bytes of scratch that one thread needs for any product of `cols`. */
+size_t leat__qmat_scratch_bytes(int64_t cols);
+/* y [n, ldy]: writes columns [first, first + count).  scratch: the thread's own, LEAT_ALIGN-aligned. */
+void leat__qmat(const leat_qmat *w, const leat_qact *act, int64_t first, int64_t count, float *y, int64_t ldy, void *scratch);
+
+#endif
