@@ -10,6 +10,7 @@
 #include "leat/draw.h"
 #include "leat/generate.h"
 #include "leat/gguf.h"
+#include "leat/grammar.h"
 #include "leat/lm.h"
 #include "leat/media.h"
 #include "leat/minimise.h"
