@@ -14,7 +14,7 @@ check-clang:     ## build and test with clang
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang test-run
 
 check-asan:      ## all test programs under AddressSanitizer and UBSan
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE='$(CHECK_UBSAN)' OPT='-O1 -g' -j$(JOBS) test-programs
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE='$(CHECK_UBSAN)' OPT='-O1 -g' -j$(JOBS) plugins test-programs
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan TEST_SH= test-run
 
 check-tsan:      ## what shares data between threads under ThreadSanitizer

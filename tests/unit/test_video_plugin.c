@@ -108,8 +108,8 @@ static void test_options(void **state) {
     leat_sink_options o;
     leat_sink *sink;
     leat_error error = {0};
-    leat_frame f = vc_frame(LEAT_PIXEL_I420, 32, 32, 5);
     need_plugin();
+    leat_frame f = vc_frame(LEAT_PIXEL_I420, 32, 32, 5);
     leat_sink_options_default(&o);
     strcpy(o.codec, "mpeg4");
     assert_int_equal(leat_sink_open(vc_path("named.mp4"), &o, &sink, &error), LEAT_OK);
