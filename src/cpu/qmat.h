@@ -33,6 +33,7 @@ typedef struct leat_qact {
     const float *x;             /* [n, ld], the caller's */
     int8_t      *q;             /* [n, cols rounded up to 32] */
     float       *scale;         /* [n, cols / 32] */
+    float       *bias;          /* [n, cols / 32]: scale * sum of the 32 q, for formats with minima */
     int16_t     *sum;           /* [n, cols / 16] of q */
 } leat_qact;
 
@@ -42,7 +43,9 @@ size_t leat__qact_bytes(int64_t n, int64_t cols);
 void leat__qact_init(leat_qact *act, void *memory, const float *x, int64_t n, int64_t cols, int64_t ld);
 /* Whether this format wants X rounded. */
 int leat__qact_wanted(int type);
-/* Rounds tokens [first, first + count), or, within one token, all of it: q = round(x / scale) to nearest even, scale = max|x| / 127 of each 32. */
+/* Rounds tokens [first, first + count): q = x * (127 / max|x|) to nearest even, scale = max|x| / 127, of each 32.  Where max|x| < LEAT_QACT_TINY all are
+ * zero; where an x is no finite number q is 0 and scale NaN, so that products with it are NaN. */
+#define LEAT_QACT_TINY 1e-30f
 void leat__qact_round(leat_qact *act, int64_t first, int64_t count);
 
 /* Bytes of scratch that one thread needs for any product of `cols`. */

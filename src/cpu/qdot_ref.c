@@ -1,0 +1,194 @@
+/* qdot_ref.c - rounding of activations, and products of every format, in plain C; see qmat.h.
+ *
+ * Every block format is brought to one form: groups of 32 integers, with a scale and a minimum for each half.  What differs is a function of ten lines. */
+#include <math.h>
+#include <string.h>
+
+#include "base/fp16.h"
+#include "cpu/blocks.h"
+#include "cpu/qdot.h"
+
+/* 32 weights: element i is scale[i / 16] * q[i] - minimum[i / 16]. */
+typedef struct group {
+    int   q[32];
+    float scale[2], minimum[2];
+} group;
+
+static uint16_t load16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
+static float half(const uint8_t *p) { return leat__f16_to_f32(load16(p)); }
+
+static void scales(group *g, float scale, float minimum) {
+    g->scale[0] = g->scale[1] = scale;
+    g->minimum[0] = g->minimum[1] = minimum;
+}
+
+/* 16 bytes of nibbles, with the fifth bits in `high`. */
+static void nibbles(group *g, const uint8_t *b, uint32_t high, int zero) {
+    for (int i = 0; i < 16; i++) {
+        g->q[i] = (b[i] & 15) + (int)((high >> i & 1) << 4) - zero;
+        g->q[i + 16] = (b[i] >> 4) + (int)((high >> (i + 16) & 1) << 4) - zero;
+    }
+}
+static void steps(group *g) {
+    for (int i = 0; i < 32; i++) g->q[i] = leat__iq4_steps[g->q[i]];
+}
+
+/* ---- group j of a block ----------------------------------------------------------------------------------------------------- */
+
+static void q8_0_group(const uint8_t *b, int j, group *g) {
+    scales(g, half(b), 0);
+    for (int i = 0; i < 32; i++) g->q[i] = (int8_t)b[2 + i];
+}
+static void q4_0_group(const uint8_t *b, int j, group *g) {
+    scales(g, half(b), 0);
+    nibbles(g, b + 2, 0, 8);
+}
+static void q4_1_group(const uint8_t *b, int j, group *g) {
+    scales(g, half(b), -half(b + 2));
+    nibbles(g, b + 4, 0, 0);
+}
+static void q5_0_group(const uint8_t *b, int j, group *g) {
+    scales(g, half(b), 0);
+    nibbles(g, b + 6, load16(b + 2) | (uint32_t)load16(b + 4) << 16, 16);
+}
+static void q5_1_group(const uint8_t *b, int j, group *g) {
+    scales(g, half(b), -half(b + 2));
+    nibbles(g, b + 8, load16(b + 4) | (uint32_t)load16(b + 6) << 16, 0);
+}
+static void iq4_nl_group(const uint8_t *b, int j, group *g) {
+    scales(g, half(b), 0);
+    nibbles(g, b + 2, 0, 0);
+    steps(g);
+}
+static void q2_k_group(const uint8_t *b, int j, group *g) {
+    for (int h = 0; h < 2; h++) {
+        g->scale[h] = half(b + 80) * (float)(b[2 * j + h] & 15);
+        g->minimum[h] = half(b + 82) * (float)(b[2 * j + h] >> 4);
+    }
+    for (int i = 0; i < 32; i++) g->q[i] = b[16 + j / 4 * 32 + i] >> j % 4 * 2 & 3;
+}
+static void q3_k_group(const uint8_t *b, int j, group *g) {
+    scales(g, 0, 0);
+    for (int h = 0; h < 2; h++) g->scale[h] = half(b + 108) * (float)leat__k3_scale(b + 96, 2 * j + h);
+    for (int i = 0; i < 32; i++) g->q[i] = (b[32 + j / 4 * 32 + i] >> j % 4 * 2 & 3) - (b[i] >> j & 1 ? 0 : 4);
+}
+static void k45_scales(const uint8_t *b, int j, group *g) {
+    int scale, minimum;
+    leat__k4_scale(b + 4, j, &scale, &minimum);
+    scales(g, half(b) * (float)scale, half(b + 2) * (float)minimum);
+}
+static void q4_k_group(const uint8_t *b, int j, group *g) {
+    k45_scales(b, j, g);
+    for (int i = 0; i < 32; i++) g->q[i] = b[16 + j / 2 * 32 + i] >> j % 2 * 4 & 15;
+}
+static void q5_k_group(const uint8_t *b, int j, group *g) {
+    k45_scales(b, j, g);
+    for (int i = 0; i < 32; i++) g->q[i] = (b[48 + j / 2 * 32 + i] >> j % 2 * 4 & 15) | (b[16 + i] >> j & 1) << 4;
+}
+static void q6_k_group(const uint8_t *b, int j, group *g) {
+    const uint8_t *low = b + j / 4 * 64 + j % 2 * 32, *high = b + 128 + j / 4 * 32;
+    scales(g, 0, 0);
+    for (int h = 0; h < 2; h++) g->scale[h] = half(b + 208) * (float)(int8_t)b[192 + 2 * j + h];
+    for (int i = 0; i < 32; i++) g->q[i] = ((low[i] >> j % 4 / 2 * 4 & 15) | (high[i] >> j % 4 * 2 & 3) << 4) - 32;
+}
+static void iq4_xs_group(const uint8_t *b, int j, group *g) {
+    int scale = (b[4 + j / 2] >> j % 2 * 4 & 15) | (load16(b + 2) >> 2 * j & 3) << 4;
+    scales(g, half(b) * (float)(scale - 32), 0);
+    nibbles(g, b + 8 + 16 * j, 0, 0);
+    steps(g);
+}
+
+/* ---- rows --------------------------------------------------------------------------------------------------------------------- */
+
+static int dot16(const int *a, const int8_t *b) {
+    int sum = 0;
+    for (int i = 0; i < 16; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+static float row_dot(const uint8_t *w, int64_t groups, int length, int bytes, void (*unpack)(const uint8_t *, int, group *), const leat_qact *act, int64_t t) {
+    const int8_t  *q = act->q + t * groups * 32;
+    const int16_t *sum = act->sum + t * groups * 2;
+    float          y = 0;
+    for (int64_t i = 0; i < groups; i++) {
+        group g;
+        unpack(w + i * 32 / length * bytes, (int)(i * 32 % length / 32), &g);
+        float part = 0;
+        for (int h = 0; h < 2; h++) part += g.scale[h] * (float)dot16(g.q + 16 * h, q + 32 * i + 16 * h) - g.minimum[h] * (float)sum[2 * i + h];
+        y += part * act->scale[t * groups + i];
+    }
+    return y;
+}
+
+#define ROWS(name, length, bytes)                                                                                                   \
+    static void name##_rows(const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {           \
+        for (int64_t t = 0; t < act->n; t++)                                                                                         \
+            for (int64_t r = 0; r < rows; r++) y[t * ldy + r] = row_dot(w + r * stride, act->cols / 32, length, bytes, name##_group, act, t); \
+    }
+ROWS(q8_0, 32, 34)
+ROWS(q4_0, 32, 18)
+ROWS(q4_1, 32, 20)
+ROWS(q5_0, 32, 22)
+ROWS(q5_1, 32, 24)
+ROWS(iq4_nl, 32, 18)
+ROWS(q2_k, 256, 84)
+ROWS(q3_k, 256, 110)
+ROWS(q4_k, 256, 144)
+ROWS(q5_k, 256, 176)
+ROWS(q6_k, 256, 210)
+ROWS(iq4_xs, 256, 136)
+
+static float f32_at(const uint8_t *w, int64_t i) {
+    float value;
+    memcpy(&value, w + 4 * i, 4);
+    return value;
+}
+static float f16_at(const uint8_t *w, int64_t i) { return half(w + 2 * i); }
+static float bf16_at(const uint8_t *w, int64_t i) { return leat__bf16_to_f32(load16(w + 2 * i)); }
+
+#define FLOAT_ROWS(name)                                                                                                   \
+    static void name##_rows(const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {  \
+        for (int64_t t = 0; t < act->n; t++)                                                                                \
+            for (int64_t r = 0; r < rows; r++) {                                                                            \
+                double sum = 0;                                                                                             \
+                for (int64_t i = 0; i < act->cols; i++) sum += (double)name##_at(w + r * stride, i) * act->x[t * act->ld + i]; \
+                y[t * ldy + r] = (float)sum;                                                                                \
+            }                                                                                                               \
+    }
+FLOAT_ROWS(f32)
+FLOAT_ROWS(f16)
+FLOAT_ROWS(bf16)
+
+/* ---- activations ------------------------------------------------------------------------------------------------------------ */
+
+static void round_32(const float *x, int n, int8_t *q, float *scale, float *bias, int16_t *sum) {
+    float largest = 0;
+    int   finite = 1, total = 0;
+    for (int i = 0; i < n; i++) {
+        if (!(fabsf(x[i]) <= 3.4028235e38f)) finite = 0;
+        if (fabsf(x[i]) > largest) largest = fabsf(x[i]);
+    }
+    int   zero = !finite || largest < LEAT_QACT_TINY;
+    float factor = zero ? 0 : 127.0f / largest;
+    *scale = finite ? zero ? 0 : largest / 127.0f : NAN;
+    for (int h = 0; h < 2; h++) {
+        sum[h] = 0;
+        for (int i = 16 * h; i < 16 * h + 16; i++) {
+            q[i] = zero || i >= n ? 0 : (int8_t)rintf(x[i] * factor);
+            sum[h] = (int16_t)(sum[h] + q[i]);
+        }
+        total += sum[h];
+    }
+    *bias = *scale * (float)total;
+}
+
+static void round_token(const float *x, int64_t cols, int8_t *q, float *scale, float *bias, int16_t *sum) {
+    for (int64_t i = 0; i < cols; i += 32) round_32(x + i, cols - i < 32 ? (int)(cols - i) : 32, q + i, scale + i / 32, bias + i / 32, sum + i / 16);
+}
+
+void leat__qdot_fill_ref(leat_qdot_kernels *t) {
+    *t = (leat_qdot_kernels){.round = round_token, .isa = LEAT_ISA_REF,
+                             .rows = {[0] = f32_rows, [1] = f16_rows, [2] = q4_0_rows, [3] = q4_1_rows, [6] = q5_0_rows, [7] = q5_1_rows, [8] = q8_0_rows,
+                                      [10] = q2_k_rows, [11] = q3_k_rows, [12] = q4_k_rows, [13] = q5_k_rows, [14] = q6_k_rows, [20] = iq4_nl_rows,
+                                      [23] = iq4_xs_rows, [30] = bf16_rows}};
+}
