@@ -4,7 +4,9 @@
  *
  * Query i stands at position `first_position + i`; it sees positions p <= its own (all `length` of them when not causal), and with a window w > 0 only p > own - w.
  * The cache of one layer is [kv_heads][capacity] rows of K, and the same of V; a row is `width` elements F32, F16, or Q8_0 blocks of 32 (width % 32 == 0).
- * Scores and sums are float32.  Tolerance against _ref: 2e-5 * max|V| (F32), the same on the rounded values of F16 and Q8_0.
+ * A query that sees nothing gets zeros.  Scores and sums are float32.  Tolerance against _ref: 2e-5 * max|V| (F32), the same on the rounded values of F16 and
+ * Q8_0.  Nothing is read outside the rows, nothing written outside `out` and the scratch.  What a query gets depends on its own row, the cache and how the step is
+ * cut into blocks (n, length), not on threads or the order of pieces.
  * RT-safe: no allocation, no lock, no failure. */
 #ifndef LEAT_CPU_ATTN_KV_H
 #define LEAT_CPU_ATTN_KV_H
@@ -39,10 +41,11 @@ typedef struct leat_attn_kv {
 
 /* Independent pieces that leat__attn_kv() can be cut into (kv heads x blocks of queries x, for long caches and few queries, spans of positions). */
 int64_t leat__attn_kv_pieces(const leat_attn_kv *a);
-/* Bytes of scratch: one for each thread; and one shared by all pieces of a call (partial results). */
+/* Bytes of scratch: one for each thread; and one shared by all pieces of a call (partial results).  Both LEAT_ALIGN-aligned. */
 size_t leat__attn_kv_scratch_bytes(int k_width, int v_width);
 size_t leat__attn_kv_shared_bytes(int heads, int v_width);
-/* Runs piece i; the outcome does not depend on threads or order.  After all pieces leat__attn_kv_finish() joins spans (any one thread). */
+/* Runs piece i (dear ones have low numbers); the outcome does not depend on threads or order.  After all pieces leat__attn_kv_finish() joins spans (any one
+ * thread; nothing to do and at once back when there are none). */
 void leat__attn_kv_piece(const leat_attn_kv *a, int64_t piece, void *scratch, void *shared);
 void leat__attn_kv_finish(const leat_attn_kv *a, void *shared);
 
