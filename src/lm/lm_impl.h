@@ -1,0 +1,73 @@
+/* lm_impl.h - the objects behind leat/lm.h. */
+#ifndef LEAT_LM_LM_IMPL_H
+#define LEAT_LM_LM_IMPL_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/tpool.h"
+#include "lm/arch.h"
+#include "lm/forward.h"
+
+struct leat_lm {
+    atomic_int          references;
+    leat_gguf          *file;
+    leat_tokenizer     *tokenizer;
+    leat_tpool         *pool;       /* NULL: one thread */
+    leat_arena          arena;      /* layers, vectors, names */
+    const leat_lm_arch *arch;
+    leat_lm_params      params;
+    leat_lm_globals     tensors;
+    leat_lm_layer      *layers;     /* [params.layers] */
+    leat_lm_rope        ropes[LM_ROPES];
+    leat_lm_info        info;
+    uint32_t            flags;
+    int                 holds_level;
+};
+
+/* Binds every tensor of the file to the fields of *lm: shapes and types checked, missing and unexpected ones named. */
+int leat__lm_bind_tensors(leat_lm *lm, leat_error *error);
+/* Makes the angles of the rotations. */
+int leat__lm_make_ropes(leat_lm *lm, leat_error *error);
+/* Writes cos and sin [half] of position `position`. */
+void leat__lm_rope_angles(const leat_lm_rope *rope, int32_t half, int64_t position, float *cosines, float *sines);
+
+/* A cache: [layer][K, V][kv head][position] rows. */
+struct leat_lm_kv {
+    const leat_lm *lm;
+    uint8_t       *data;
+    int32_t        capacity, length;
+    leat_kv_type   type;
+    int            main_rope;       /* LM_ROPE_MAIN or LM_ROPE_LONG */
+    int64_t        k_row, v_row;    /* bytes of a row */
+    int64_t        k_head, v_head;  /* bytes of one head's rows */
+    int64_t        v_offset, layer_bytes; /* of V in a layer; of a layer */
+};
+
+struct leat_lm_session {
+    leat_lm        *lm;
+    leat_lm_kv     *kv;
+    leat_lm_runner *runner;
+    int32_t        *tokens;     /* [kv->capacity], as many as the cache holds */
+    float          *logits;     /* [vocabulary] behind the last token */
+    int             has_logits; /* 0: they are not of the last token */
+    leat_lm_row    *rows;       /* [batch] */
+    int32_t         batch;
+    int             threads;
+    atomic_int      cancelled;  /* cleared by whoever begins an operation */
+    uint64_t        seed, draws; /* of the random numbers: stream, and how many were drawn */
+    float          *vector;     /* [width] of the last embedding */
+    leat_lm_session_stats stats;
+    /* generation in flight (samp): told to stop and freed when the session is closed */
+    void           *generation;
+    void          (*generation_close)(leat_lm_session *session);
+};
+
+/* leat_lm_sync() without the clearing of `cancelled`; logits: [count, vocabulary] or NULL. */
+int leat__lm_session_sync(leat_lm_session *session, const int32_t *tokens, int64_t count, float *logits, leat_error *error);
+/* Appends tokens [count] to what it holds, and has their last one's logits. */
+int leat__lm_session_extend(leat_lm_session *session, const int32_t *tokens, int64_t count, leat_error *error);
+/* LEAT_EINVAL names the first token out of the vocabulary. */
+int leat__lm_check_tokens(const leat_lm *lm, const int32_t *tokens, int64_t count, leat_error *error);
+
+#endif
