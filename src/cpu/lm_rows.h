@@ -39,5 +39,7 @@ typedef struct leat_lm_rows {
 extern leat_lm_rows leat__lm_rows; /* filled at dispatch */
 void leat__lm_rows_init(leat_isa level);
 void leat__lm_rows_fill_ref(leat_lm_rows *table);
+void leat__lm_rows_fill_avx2(leat_lm_rows *table);
+void leat__lm_rows_fill_avx512(leat_lm_rows *table);
 
 #endif
