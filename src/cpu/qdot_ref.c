@@ -107,15 +107,15 @@ static int dot16(const int *a, const int8_t *b) {
 }
 
 static float row_dot(const uint8_t *w, int64_t groups, int length, int bytes, void (*unpack)(const uint8_t *, int, group *), const leat_qact *act, int64_t t) {
-    const int8_t  *q = act->q + t * groups * 32;
-    const int16_t *sum = act->sum + t * groups * 2;
+    const int8_t  *q = act->q + t * act->groups * 32;
+    const int16_t *sum = act->sum + t * act->groups * 2;
     float          y = 0;
     for (int64_t i = 0; i < groups; i++) {
         group g;
         unpack(w + i * 32 / length * bytes, (int)(i * 32 % length / 32), &g);
         float part = 0;
         for (int h = 0; h < 2; h++) part += g.scale[h] * (float)dot16(g.q + 16 * h, q + 32 * i + 16 * h) - g.minimum[h] * (float)sum[2 * i + h];
-        y += part * act->scale[t * groups + i];
+        y += part * act->scale[t * act->groups + i];
     }
     return y;
 }

@@ -27,14 +27,18 @@ typedef struct leat_qmat {
     int            type;   /* GGUF's number of the format */
 } leat_qmat;
 
-/* X of at most `capacity` tokens: float32 as given, and rounded where a block format asks for it. */
+/* X of at most `capacity` tokens: float32 as given, and rounded where a block format asks for it.  A token has `groups` groups of 32, cols rounded up to
+ * 256; what lies behind cols is zero, scales included. */
 typedef struct leat_qact {
     int64_t      n, cols, ld;   /* tokens now; ld: floats from one token to the next */
+    int64_t      groups;        /* of 32, from one token to the next */
     const float *x;             /* [n, ld], the caller's */
-    int8_t      *q;             /* [n, cols rounded up to 32] */
-    float       *scale;         /* [n, cols / 32] */
-    float       *bias;          /* [n, cols / 32]: scale * sum of the 32 q, for formats with minima */
-    int16_t     *sum;           /* [n, cols / 16] of q */
+    int8_t      *q;             /* [n, groups, 32] */
+    int8_t      *split;         /* q, the halves of 4 groups put together: first halves of groups 4i..4i+3, then their second halves */
+    int8_t      *pairs;         /* q, groups in the order 0 2 1 3 of each 4 */
+    float       *scale;         /* [n, groups] */
+    float       *bias;          /* [n, groups]: scale * sum of the 32 q */
+    int16_t     *sum;           /* [n, groups, 2] of 16 q */
 } leat_qact;
 
 /* Bytes of the memory for X rounded, of n tokens; LEAT_ALIGN-aligned. */

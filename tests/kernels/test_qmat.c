@@ -90,7 +90,7 @@ static void teardown(problem *p) {
 /* The product with X as it was rounded, and the sum of absolute values, the offset of unsigned forms included. */
 static double exact(const problem *p, int64_t t, int64_t r, double *size) {
     double  sum = 0, rounded = leat__qact_wanted(p->form->type);
-    int64_t groups = (p->w.cols + 31) / 32;
+    int64_t groups = p->act.groups;
     *size = 0;
     for (int64_t i = 0; i < p->w.cols; i++) {
         double x = rounded ? (double)p->act.q[t * groups * 32 + i] * p->act.scale[t * groups + i / 32] : p->x[t * p->ld + i];
@@ -193,10 +193,11 @@ static void extremes_do_not_overflow(void **state) {
 /* ---- rounding ----------------------------------------------------------------------------------------------------------------- */
 
 static void check_rounding(const problem *p, int64_t t, int64_t group) {
-    int64_t      groups = (p->w.cols + 31) / 32, at = t * groups + group;
+    int64_t      at = t * p->act.groups + group;
+    int64_t      rest = p->w.cols - 32 * group;
     const float *x = p->x + t * p->ld + 32 * group;
     float        largest = 0, scale = p->act.scale[at];
-    int          sums[2] = {0, 0}, n = (int)(p->w.cols - 32 * group < 32 ? p->w.cols - 32 * group : 32);
+    int          sums[2] = {0, 0}, n = rest < 0 ? 0 : rest < 32 ? (int)rest : 32;
     for (int i = 0; i < n; i++) largest = fmaxf(largest, fabsf(x[i]));
     assert_true(scale == (largest < LEAT_QACT_TINY ? 0 : largest / 127.0f));
     for (int i = 0; i < 32; i++) {
@@ -223,7 +224,7 @@ static void rounds_to_nearest(void **state) {
             assert_memory_equal(first, p.memory, bytes); /* the same bits at every level */
         }
         for (int64_t t = 0; t < p.n; t++)
-            for (int64_t g = 0; g < (p.w.cols + 31) / 32; g++) check_rounding(&p, t, g);
+            for (int64_t g = 0; g < p.act.groups; g++) check_rounding(&p, t, g);
         free(first);
         teardown(&p);
     }
