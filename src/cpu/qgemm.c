@@ -1,0 +1,157 @@
+/* qgemm.c - panels, slices and tokens of the products with many tokens; see qgemm.h.
+ *
+ * Loops, outermost first: panels of 32 rows; slices of 512 of the depth, unpacked into 16 KB that stay in L1; tokens, a tile at a time, in as few tiles
+ * as possible of nearly equal size.  Y is summed over the slices in place.  Rows come out of the unpack stage in natural order and are interleaved by a
+ * transposition of four bytes, scales the same way.
+ */
+#include "cpu/qgemm.h"
+
+#include <string.h>
+
+#include "cpu/blocks.h"
+#include "cpu/gemm_f32.h"
+#include "cpu/transpose.h"
+#include "cpu/vmath.h"
+
+#define ROWS LEAT_QGEMM_ROWS
+#define DEPTH LEAT_QGEMM_DEPTH
+#define PIECE 256         /* of a row that is unpacked at once: the longest block */
+#define FLOAT_DEPTH 1024  /* of a slice of a float panel: 128 KB */
+
+enum { TYPE_F32 = 0, TYPE_F16 = 1, TYPE_BF16 = 30 };
+
+/* Scratch of a thread. */
+typedef struct panel {
+    _Alignas(64) uint8_t bytes[DEPTH * ROWS];            /* [depth / 4][ROWS][4] */
+    float                scale[DEPTH / 16 * ROWS];       /* [depth / group][ROWS] */
+    float                added[DEPTH / 16 * ROWS];
+    uint8_t              q[ROWS][PIECE];                 /* as unpacked */
+    float                raw_scale[ROWS][PIECE / 16], raw_added[ROWS][PIECE / 16];
+    float                y[LEAT_QGEMM_MOST][ROWS];       /* a tile of the last panel, when that is not whole */
+} panel;
+
+typedef struct float_panel {
+    _Alignas(64) float packed[FLOAT_DEPTH * ROWS];
+    float              raw[ROWS][PIECE];
+    _Alignas(64) char  scratch[1024];
+} float_panel;
+
+typedef struct product {
+    const leat_qmat *w;
+    const leat_qact *act;
+    float           *y;
+    int64_t          ldy;
+    int64_t          row;  /* first of the panel */
+    int              rows; /* of it, <= ROWS */
+} product;
+
+static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+
+size_t leat__qgemm_scratch_bytes(int64_t cols) { return sizeof(panel) > sizeof(float_panel) ? sizeof(panel) : sizeof(float_panel); }
+
+/* ---- block formats -------------------------------------------------------------------------------------------------------- */
+
+static int halves(leat_qgemm_kind kind) { return kind == LEAT_QGEMM_16_6 || kind == LEAT_QGEMM_16_6_MIN; }
+static int has_min(leat_qgemm_kind kind) {
+    return kind == LEAT_QGEMM_32_4_MIN || kind == LEAT_QGEMM_32_6_MIN || kind == LEAT_QGEMM_16_6_MIN;
+}
+
+/* Columns [k, k + depth) of the panel's rows. */
+static void unpack(const product *p, const leat_qgemm_format *f, int64_t k, int64_t depth, panel *to) {
+    const leat_block_format *blocks = leat__block_format(p->w->type);
+    int group = halves(f->kind) ? 16 : 32;
+    for (int64_t at = 0; at < depth; at += PIECE) {
+        int64_t        length = min64(PIECE, depth - at), scales = length / group;
+        const uint8_t *from = p->w->data + p->row * p->w->stride + (k + at) / blocks->length * blocks->bytes;
+        for (int r = 0; r < p->rows; r++, from += p->w->stride) f->unpack(from, length / 32, to->q[r], to->raw_scale[r], to->raw_added[r]);
+        leat__transpose.b4(to->q[0], PIECE, to->bytes + at * ROWS, 4 * ROWS, ROWS, length / 4);
+        leat__transpose.b4((const uint8_t *)to->raw_scale, sizeof to->raw_scale[0], (uint8_t *)(to->scale + at / group * ROWS), 4 * ROWS, ROWS, scales);
+        if (!has_min(f->kind)) continue;
+        leat__transpose.b4((const uint8_t *)to->raw_added, sizeof to->raw_added[0], (uint8_t *)(to->added + at / group * ROWS), 4 * ROWS, ROWS, scales);
+    }
+}
+
+/* A tile whose panel has fewer rows: by way of a whole one. */
+static void narrow_tile(const product *p, leat_qgemm_tile_fn fn, leat_qgemm_tile t, int tokens, panel *own) {
+    float  *y = t.y;
+    int64_t bytes = p->rows * (int64_t)sizeof(float);
+    for (int i = 0; i < tokens; i++) memcpy(own->y[i], y + i * p->ldy, (size_t)bytes);
+    t.y = own->y[0];
+    t.ldy = ROWS;
+    fn(&t);
+    for (int i = 0; i < tokens; i++) memcpy(y + i * p->ldy, own->y[i], (size_t)bytes);
+}
+
+static void all_tokens(const product *p, const leat_qgemm_format *f, int64_t k, int64_t depth, panel *own) {
+    const leat_qact *act = p->act;
+    int64_t n = act->n, groups = (act->cols + 31) / 32, tiles = (n + leat__qgemm_kernels.most - 1) / leat__qgemm_kernels.most;
+    leat_qgemm_tile t = {.bytes = own->bytes, .scale = own->scale, .added = own->added, .groups = depth / 32, .offset = f->offset,
+                         .ldq = 32 * groups, .ldscale = groups, .ldy = p->ldy};
+    for (int64_t i = 0; i < tiles; i++) {
+        int64_t at = i * n / tiles, tokens = (i + 1) * n / tiles - at;
+        leat_qgemm_tile_fn fn = leat__qgemm_kernels.tile[f->kind][tokens];
+        t.q = act->q + at * t.ldq + k;
+        t.x_scale = act->scale + at * groups + k / 32;
+        t.sum = act->sum + at * 2 * groups + k / 16;
+        t.y = p->y + at * p->ldy + p->row;
+        if (p->rows == ROWS) fn(&t);
+        else narrow_tile(p, fn, t, (int)tokens, own);
+    }
+}
+
+static void block_panel(const product *p, panel *own) {
+    const leat_qgemm_format *f = &leat__qgemm_kernels.format[p->w->type];
+    for (int64_t t = 0; t < p->act->n; t++) memset(p->y + t * p->ldy + p->row, 0, (size_t)p->rows * sizeof(float));
+    if (p->rows < ROWS) memset(own, 0, sizeof *own); /* rows that are not there count nothing */
+    for (int64_t k = 0; k < p->w->cols; k += DEPTH) {
+        int64_t depth = min64(DEPTH, p->w->cols - k);
+        unpack(p, f, k, depth, own);
+        all_tokens(p, f, k, depth, own);
+    }
+}
+
+/* ---- float formats -------------------------------------------------------------------------------------------------------- */
+
+static void load_floats(int type, const uint8_t *from, int64_t n, float *to) {
+    if (type == TYPE_F32) memcpy(to, from, (size_t)n * sizeof(float));
+    else if (type == TYPE_F16) leat__vmath()->f16_to_f32((const uint16_t *)(const void *)from, to, n);
+    else leat__vmath()->bf16_to_f32((const uint16_t *)(const void *)from, to, n);
+}
+
+/* Columns [k, k + depth) of the panel's rows as the matrix multiply's right-hand side. */
+static void pack_floats(const product *p, int64_t k, int64_t depth, float_panel *to) {
+    int bytes = p->w->type == TYPE_F32 ? 4 : 2;
+    for (int64_t at = 0; at < depth; at += PIECE) {
+        int64_t        length = min64(PIECE, depth - at);
+        const uint8_t *from = p->w->data + p->row * p->w->stride + (k + at) * bytes;
+        for (int r = 0; r < p->rows; r++, from += p->w->stride) load_floats(p->w->type, from, length, to->raw[r]);
+        for (int r = 0, width; r < p->rows; r += width) {
+            width = leat__f32_gemm_panel_width(p->rows, r);
+            float *part = to->packed + r * depth + at * width;
+            leat__transpose.b4((const uint8_t *)to->raw[r], sizeof to->raw[r], (uint8_t *)part, 4 * width, width, length);
+        }
+    }
+}
+
+static void float_rows(const product *p, float_panel *own) {
+    leat_gemm g = {.m = p->act->n, .n = p->rows, .taps = 1, .lda = p->act->ld, .b = own->packed, .c = p->y + p->row, .ldc = p->ldy};
+    if (p->rows < ROWS) memset(own->raw, 0, sizeof own->raw);
+    for (int64_t k = 0; k < p->w->cols; k += FLOAT_DEPTH) {
+        g.k = min64(FLOAT_DEPTH, p->w->cols - k);
+        g.a = p->act->x + k;
+        g.epilogue.residual = k ? g.c : NULL;
+        g.epilogue.ldr = g.ldc;
+        pack_floats(p, k, g.k, own);
+        leat__f32_gemm_part(&g, 0, g.m, 0, g.n, own->scratch);
+    }
+}
+
+void leat__qgemm(const leat_qmat *w, const leat_qact *act, int64_t first, int64_t count, float *y, int64_t ldy, void *scratch) {
+    product p = {.w = w, .act = act, .y = y, .ldy = ldy};
+    for (int64_t r = first; r < first + count; r += ROWS) {
+        p.row = r;
+        p.rows = (int)min64(ROWS, first + count - r);
+        if (leat__qgemm_kernels.format[w->type].unpack) block_panel(&p, scratch);
+        else float_rows(&p, scratch);
+    }
+}

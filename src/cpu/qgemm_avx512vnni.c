@@ -1,0 +1,50 @@
+/* qgemm_avx512vnni.c - tiles of 32 rows x 6 tokens on the accumulating byte product of AVX-512 VNNI: any unsigned weights, any offset. */
+#include "cpu/qgemm.h"
+
+#include <immintrin.h>
+
+#define SIGNED8 0
+#include "cpu/qgemm_unpack_tmpl.h"
+
+#define VI __m512i
+#define VF __m512
+#define LANES 16
+#define MOST 6
+#define LOADI(p) _mm512_loadu_si512(p)
+#define LOADF _mm512_loadu_ps
+#define STOREF _mm512_storeu_ps
+#define SETX(p) _mm512_set1_epi32(load_quad(p))
+#define SETI _mm512_set1_epi32
+#define SETF _mm512_set1_ps
+#define CVT _mm512_cvtepi32_ps
+#define FMA _mm512_fmadd_ps
+#define MUL _mm512_mul_ps
+#define DP _mm512_dpbusd_epi32
+
+static inline int32_t load_quad(const int8_t *p) {
+    int32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+#include "cpu/qgemm_tmpl.h"
+
+#define EACH_T(X, a, b, c, d) X(a, b, c, d, 1) X(a, b, c, d, 2) X(a, b, c, d, 3) X(a, b, c, d, 4) X(a, b, c, d, 5) X(a, b, c, d, 6)
+
+DEFINE_TILES(32, 0, 8, 0)
+DEFINE_TILES(32_min, 0, 8, 1)
+DEFINE_TILES(16, 1, 8, 0)
+DEFINE_TILES(16_min, 1, 8, 1)
+
+void leat__qgemm_fill_avx512vnni(leat_qgemm_table *table) {
+    table->isa = "avx512vnni";
+    table->most = MOST;
+    memcpy(table->format, unpackers, sizeof unpackers);
+    SET_TILES(32, LEAT_QGEMM_32_4)
+    SET_TILES(32, LEAT_QGEMM_32_6)
+    SET_TILES(32, LEAT_QGEMM_32_8)
+    SET_TILES(32_min, LEAT_QGEMM_32_4_MIN)
+    SET_TILES(32_min, LEAT_QGEMM_32_6_MIN)
+    SET_TILES(16, LEAT_QGEMM_16_6)
+    SET_TILES(16_min, LEAT_QGEMM_16_6_MIN)
+}
