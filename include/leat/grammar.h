@@ -66,7 +66,7 @@ void leat_grammar_state_reset(leat_grammar_state *state);
 /* `to` becomes equal to `from`.  LEAT_EINVAL when they are not of one grammar; LEAT_ELIMIT.  RT-safe. */
 int leat_grammar_state_copy(leat_grammar_state *to, const leat_grammar_state *from);
 
-/* Moves over text [bytes].  LEAT_EFORMAT when the grammar does not allow it, LEAT_ELIMIT when more than 4096 ways of reading the text are open at once; the state is
+/* Moves over text [bytes].  LEAT_EFORMAT when the grammar does not allow it, LEAT_ELIMIT when more than 16384 ways of reading the text are open at once; the state is
  * unchanged then.  RT-safe. */
 int leat_grammar_state_accept(leat_grammar_state *state, const char *text, size_t bytes);
 /* The same with the text of a token; an end token is allowed where the grammar may end, and nothing behind it.  LEAT_EINVAL without a vocab or out of range. */

@@ -1,0 +1,184 @@
+/* gram_mask.c - the tokens that may follow: a walk over the vocabulary's trie beside the automaton of the grammar.
+ *
+ * For a place of a rule the answer hardly depends on how it was reached: it does only for tokens that go on behind the end of the rule.  So the walk is made once for
+ * the place with an empty stack, and what it found is kept with the grammar for all states: a mask, and the *escapes*, the trie nodes at which the rule
+ * was over and the token was not.  For a given stack the escapes are walked on from the place to come back to, which is short.  Places where little is
+ * allowed are cheaper to walk each time.  Besides, each state keeps its last few costly masks by set, for grammars in which the rule ends nearly everywhere.
+ */
+#include <string.h>
+
+#include "lm/gram.h"
+
+#define WORTH_KEEPING 2000u /* trie nodes visited */
+#define SLAB_BYTES ((size_t)7 << 19)
+#define MOST_RECORDS 256u
+
+/* ---- records ---------------------------------------------------------------------------------------------------------------- */
+
+static leat_gram_masks *make_masks(const leat_grammar *g, leat_grammar_vocab *vocab) {
+    leat_gram_masks *m = leat__calloc(1, sizeof *m, LEAT_MEMORY_PLAN);
+    if (!m) return NULL;
+    m->stride = (sizeof(leat_gram_record) + vocab->words * sizeof(uint32_t) + 63) & ~(size_t)63;
+    m->records = SLAB_BYTES / m->stride < MOST_RECORDS ? (uint32_t)(SLAB_BYTES / m->stride) : MOST_RECORDS;
+    if (m->records > g->n_bytes_places) m->records = g->n_bytes_places;
+    m->slots = leat__calloc(g->n_places, sizeof *m->slots, LEAT_MEMORY_PLAN);
+    m->slab = leat__alloc(m->records * m->stride, LEAT_MEMORY_PLAN);
+    if (m->slots && m->slab) return m;
+    leat__free((void *)m->slots);
+    leat__free(m->slab);
+    leat__free(m);
+    return NULL;
+}
+
+leat_gram_masks *leat__gram_masks(leat_grammar *g, leat_grammar_vocab *vocab) {
+    pthread_mutex_lock(&g->lock);
+    leat_gram_masks *m = g->masks;
+    while (m && m->vocab != vocab) m = m->next;
+    if (!m && (m = make_masks(g, vocab))) {
+        m->vocab = leat_grammar_vocab_ref(vocab);
+        m->next = g->masks;
+        g->masks = m;
+    }
+    pthread_mutex_unlock(&g->lock);
+    return m;
+}
+
+static leat_gram_record *record_at(const leat_gram_masks *m, uint32_t number) { return (leat_gram_record *)(m->slab + number * m->stride); }
+
+/* ---- the walk --------------------------------------------------------------------------------------------------------------- */
+
+typedef struct walk {
+    uint32_t *bits;
+    uint32_t *escapes;            /* [LEAT_GRAM_ESCAPES], or NULL: the stack is the true one */
+    uint32_t  n_escapes, visited; /* n_escapes may exceed the room: then they are not all there */
+} walk;
+
+/* Nodes [first, last) of the trie, all of them below a node of depth `depth` that `set` stands behind.  LEAT_GRAM_FULL and LEAT_GRAM_TOO_MANY end it; 0. */
+static uint32_t walk_trie(leat_grammar_state *s, uint32_t first, uint32_t last, uint32_t depth, uint32_t set, walk *w) {
+    const leat_gram_trie *nodes = s->vocab->nodes;
+    const uint8_t *class_of = s->g->class_of;
+    const uint32_t classes = s->g->n_classes;
+    uint32_t *path = s->path, visited = 0;
+    path[depth] = set;
+    for (uint32_t i = first; i < last;) {
+        const leat_gram_trie *n = &nodes[i];
+        uint32_t from = path[n->depth - 1], klass = class_of[n->byte], to = s->moves[(size_t)from * classes + klass];
+        visited++;
+        if (to == LEAT_GRAM_UNKNOWN && (to = leat__gram_move(s, from, klass)) >= LEAT_GRAM_SET_LIMIT) return to;
+        if (!to) {
+            i = n->next;
+            continue;
+        }
+        path[n->depth] = to;
+        for (int32_t t = n->token; t >= 0; t = s->vocab->twin[t]) w->bits[t >> 5] |= 1u << (t & 31);
+        i++;
+        if (w->escapes && n->next > i && s->sets[to].ends) {
+            if (w->n_escapes < LEAT_GRAM_ESCAPES) w->escapes[w->n_escapes] = i - 1;
+            w->n_escapes++;
+        }
+    }
+    w->visited += visited;
+    return 0;
+}
+
+/* ---- one place -------------------------------------------------------------------------------------------------------------- */
+
+/* The record of a place, made at its first use.  *record: NULL when the place is to be walked with its stack. */
+static uint32_t place_record(leat_grammar_state *s, uint32_t place, const leat_gram_record **record) {
+    leat_gram_masks *m = s->masks;
+    uint32_t slot = atomic_load_explicit(&m->slots[place], memory_order_acquire);
+    *record = slot && slot != LEAT_GRAM_DIRECT ? record_at(m, slot - 1) : NULL;
+    if (slot) return 0;
+    uint32_t number = atomic_load_explicit(&m->used, memory_order_relaxed);
+    if (number >= m->records) return 0;
+    leat_gram_config config = {place, 0};
+    uint32_t set = leat__gram_set(s, &config, 1), escapes[LEAT_GRAM_ESCAPES];
+    if (set >= LEAT_GRAM_SET_LIMIT) return set;
+    walk w = {.bits = s->scratch, .escapes = escapes};
+    memset(s->scratch, 0, s->vocab->words * sizeof *s->scratch);
+    uint32_t failed = walk_trie(s, 0, s->vocab->n_nodes, 0, set, &w);
+    if (failed) return failed;
+    uint32_t made = LEAT_GRAM_DIRECT;
+    if (w.visited >= WORTH_KEEPING && w.n_escapes <= LEAT_GRAM_ESCAPES && (number = atomic_fetch_add(&m->used, 1)) < m->records) {
+        leat_gram_record *r = record_at(m, number);
+        r->n_escapes = w.n_escapes;
+        memcpy(r->escapes, escapes, w.n_escapes * sizeof *escapes);
+        memcpy(r->bits, s->scratch, s->vocab->words * sizeof *r->bits);
+        made = number + 1;
+        *record = r;
+    }
+    atomic_store_explicit(&m->slots[place], made, memory_order_release); /* two threads may make equal ones; either is right */
+    return 0;
+}
+
+/* Tokens that go on behind the rule's end, from where the stack comes back to. */
+static uint32_t follow_escapes(leat_grammar_state *s, const leat_gram_record *r, uint32_t stack, walk *w) {
+    if (!stack || !r->n_escapes) return 0;
+    uint32_t set = leat__gram_closure(s, s->stacks[stack].back, s->stacks[stack].below);
+    if (set >= LEAT_GRAM_SET_LIMIT) return set;
+    for (uint32_t i = 0; set && i < r->n_escapes; i++) {
+        const leat_gram_trie *n = &s->vocab->nodes[r->escapes[i]];
+        uint32_t failed = walk_trie(s, r->escapes[i] + 1, n->next, n->depth, set, w);
+        if (failed) return failed;
+    }
+    return 0;
+}
+
+/* ---- the mask --------------------------------------------------------------------------------------------------------------- */
+
+static uint32_t gather(leat_grammar_state *s, uint32_t *mask, uint32_t *visited) {
+    walk w = {.bits = mask};
+    uint32_t n_direct = 0, count = s->sets[s->current].count, words = s->vocab->words, failed;
+    memset(mask, 0, words * sizeof *mask);
+    for (uint32_t i = 0; i < count; i++) {
+        leat_gram_config c = s->configs[s->sets[s->current].first + i];
+        const leat_gram_record *r;
+        if (s->g->places[c.place].kind != LEAT_GRAM_BYTES) continue;
+        if ((failed = place_record(s, c.place, &r))) return failed;
+        if (r) {
+            for (uint32_t k = 0; k < words; k++) mask[k] |= r->bits[k];
+            if ((failed = follow_escapes(s, r, c.stack, &w))) return failed;
+        } else {
+            s->direct[n_direct++] = c;
+        }
+    }
+    if (n_direct) {
+        uint32_t set = leat__gram_set(s, s->direct, n_direct);
+        if (set >= LEAT_GRAM_SET_LIMIT) return set;
+        if ((failed = walk_trie(s, 0, s->vocab->n_nodes, 0, set, &w))) return failed;
+    }
+    *visited = w.visited;
+    return 0;
+}
+
+static uint32_t find_mask(leat_grammar_state *s, uint32_t *mask) {
+    uint32_t visited = 0, words = s->vocab->words;
+    for (int i = 0; i < LEAT_GRAM_KEPT; i++)
+        if (s->kept_set[i] == s->current) {
+            memcpy(mask, s->kept[i], words * sizeof *mask);
+            return 0;
+        }
+    uint32_t failed = gather(s, mask, &visited);
+    if (failed || visited < WORTH_KEEPING) return failed;
+    uint32_t place = s->next_kept++ % LEAT_GRAM_KEPT;
+    memcpy(s->kept[place], mask, words * sizeof *mask);
+    s->kept_set[place] = s->current;
+    return 0;
+}
+
+int leat_grammar_state_mask(leat_grammar_state *s, uint32_t *mask, int64_t words) {
+    if (!s || !s->vocab || !mask || words != (int64_t)s->vocab->words) return LEAT_EINVAL;
+    uint32_t failed = 0, any = 0;
+    if (!s->finished && (failed = find_mask(s, mask)) == LEAT_GRAM_FULL) {
+        leat__gram_compact(s, &s->current, 1);
+        failed = find_mask(s, mask);
+    }
+    if (s->finished || failed) {
+        memset(mask, 0, (size_t)words * sizeof *mask);
+        return failed ? LEAT_ELIMIT : LEAT_EEND;
+    }
+    if (leat_grammar_state_may_end(s))
+        for (int32_t i = 0; i < s->vocab->n_ends; i++) mask[s->vocab->ends[i] >> 5] |= 1u << (s->vocab->ends[i] & 31);
+    for (int64_t i = 0; i < words; i++) any |= mask[i];
+    return any ? LEAT_OK : LEAT_ESTATE;
+}
