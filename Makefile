@@ -17,6 +17,7 @@ all: $(BUILD)/leat $(BUILD)/libleat.so   ## build the binary and the library
 -include mk/bench.mk
 -include mk/conformance.mk
 -include mk/install.mk
+-include mk/bindings.mk
 -include mk/fuzz.mk
 -include mk/check.mk
 
