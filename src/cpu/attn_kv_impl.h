@@ -36,5 +36,7 @@ typedef struct leat_attn_kv_table {
 extern leat_attn_kv_table leat__attn_kv_kernels;
 void leat__attn_kv_init(leat_isa level);
 void leat__attn_kv_fill_ref(leat_attn_kv_table *table);
+void leat__attn_kv_fill_avx2(leat_attn_kv_table *table);
+void leat__attn_kv_fill_avx512(leat_attn_kv_table *table);
 
 #endif
