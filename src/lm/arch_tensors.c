@@ -98,6 +98,33 @@ static void describe_layer(const leat_lm *lm, int32_t i, leat_lm_layer *layer) {
     if (lm->params.rope_width == 0 || (arch->unrotated_every && (i + 1) % arch->unrotated_every == 0)) layer->rope = LM_ROPE_OFF;
 }
 
+/* Rows [first, first + count) of a matrix. */
+static leat_qmat rows_of(const leat_qmat *w, int64_t first, int64_t count) {
+    leat_qmat part = *w;
+    part.data += first * w->stride;
+    part.rows = count;
+    return part;
+}
+
+/* What a file has fused becomes parts of it, so that nobody behind must know. */
+static void split_fused(const leat_lm_params *p, leat_lm_layer *l) {
+    const int64_t *size = p->size;
+    if (l->qkv.data) {
+        l->q = rows_of(&l->qkv, 0, size[LM_Q]);
+        l->k = rows_of(&l->qkv, size[LM_Q], size[LM_K]);
+        l->v = rows_of(&l->qkv, size[LM_Q] + size[LM_K], size[LM_V]);
+    }
+    if (l->qkv_bias) {
+        l->q_bias = l->qkv_bias;
+        l->k_bias = l->q_bias + size[LM_Q];
+        l->v_bias = l->k_bias + size[LM_K];
+    }
+    if (l->gate_up.data) {
+        l->gate = rows_of(&l->gate_up, 0, size[LM_FFN]);
+        l->up = rows_of(&l->gate_up, size[LM_FFN], size[LM_FFN]);
+    }
+}
+
 static int bind_layers(binder *b) {
     leat_lm *lm = b->lm;
     char prefix[32];
@@ -108,6 +135,7 @@ static int bind_layers(binder *b) {
         snprintf(prefix, sizeof prefix, "blk.%d.", (int)i);
         describe_layer(lm, i, &lm->layers[i]);
         status = bind_range(b, prefix, 0, LM_T_embedding, &lm->layers[i]);
+        split_fused(&lm->params, &lm->layers[i]);
     }
     return status;
 }

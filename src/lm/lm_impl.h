@@ -58,9 +58,10 @@ struct leat_lm_session {
     uint64_t        seed, draws; /* of the random numbers: stream, and how many were drawn */
     float          *vector;     /* [width] of the last embedding */
     leat_lm_session_stats stats;
-    /* generation in flight (samp): told to stop and freed when the session is closed */
+    /* of a generation on the session's own thread; NULL where none was ever started */
     void           *generation;
-    void          (*generation_close)(leat_lm_session *session);
+    int           (*generation_busy)(const leat_lm_session *session);  /* one is in flight */
+    void          (*generation_close)(leat_lm_session *session);       /* stops it and frees what belongs to it */
 };
 
 /* leat_lm_sync() without the clearing of `cancelled`; logits: [count, vocabulary] or NULL. */

@@ -1,0 +1,80 @@
+/* runner.h - the scratch of a step, and the pieces that forward.c is put together from.
+ *
+ * A step takes n rows through the layers.  x holds the rows' running sums; h what a norm made of them; products read h (an encoder's: x) in the form that the
+ * weights want, act_h.  Work on a few rows is done by the caller, between regions: a region costs a microsecond or two, and a step of decoding has five a layer. */
+#ifndef LEAT_LM_RUNNER_H
+#define LEAT_LM_RUNNER_H
+
+#include "cpu/attn_kv.h"
+#include "lm/lm_impl.h"
+
+#define LEAT_LM_SPANS 16 /* of attention in one region */
+
+/* Consecutive rows of one cache. */
+typedef struct leat_lm_span {
+    leat_lm_kv *kv;
+    int32_t     first, count; /* rows */
+    int32_t     query, queries; /* rows whose attention is wanted: [query, query + queries) */
+} leat_lm_span;
+
+struct leat_lm_runner {
+    leat_lm       *lm;
+    int            threads;
+    int32_t        capacity;
+    uint8_t       *memory;    /* all below */
+    uint64_t       bytes;
+    float         *x, *h, *o; /* [capacity, width] */
+    float         *qkv;       /* [capacity, q + k + v] */
+    float         *att;       /* [capacity, heads * v width] */
+    float         *ffn;       /* [capacity, ffn width] */
+    float         *angles;    /* [2 ropes][capacity][cos, sin][half]: of LM_ROPE_MAIN (or _LONG), of LM_ROPE_LOCAL */
+    uint8_t       *memory_h, *memory_att, *memory_ffn; /* of the acts */
+    leat_qact      act_h, act_att, act_ffn;
+    uint8_t       *scratch;   /* [threads][scratch_bytes] */
+    size_t         scratch_bytes, kernel_bytes; /* kernel_bytes of each for kernels, behind them floats for halves of the ffn */
+    uint8_t       *shared;    /* [LEAT_LM_SPANS][shared_bytes] of attention */
+    size_t         shared_bytes;
+    leat_lm_span  *spans;     /* [capacity] */
+    int32_t       *positions; /* [capacity] */
+    int32_t       *wanted;    /* [capacity] rows that want something, ascending */
+    struct leat_lm_moe *moe;  /* of experts (forward_experts.c), or NULL */
+    /* the step */
+    const leat_lm_row *rows;
+    int32_t        n, n_spans, n_wanted;
+};
+
+/* Indices [0, n) of fn over the runner's threads; `work` in multiply-adds or so: little is done here and now. */
+void leat__lm_for(leat_lm_runner *r, int64_t work, int64_t n, leat_task_fn fn, void *arg);
+/* n rows from here on. */
+void leat__lm_set_rows(leat_lm_runner *r, int32_t n);
+
+/* One product of a region: y[t][0..rows) = w act[t] + bias. */
+typedef struct leat_lm_product {
+    const leat_qmat *w;
+    const leat_qact *act;
+    const float     *bias; /* [rows] or NULL */
+    float           *y;
+    int64_t          ldy;
+    int64_t          step, chunks; /* filled: rows of a chunk, chunks */
+} leat_lm_product;
+#define LEAT_LM_PRODUCTS 4
+/* All products, in one region. */
+void leat__lm_multiply(leat_lm_runner *r, leat_lm_product *list, int count);
+/* Rows of a chunk of a matrix with rows of `stride` bytes, of a region of `total` rows. */
+int64_t leat__lm_chunk(const leat_lm_runner *r, int64_t stride, int64_t total, int64_t n);
+/* Writes w's rows [first, first + count) times act into y [n, ldy], from column 0. */
+void leat__lm_part(const leat_qmat *w, const leat_qact *act, const float *bias, int64_t first, int64_t count, float *y, int64_t ldy, void *scratch);
+
+/* Rounds all rows of an act. */
+void leat__lm_round(leat_lm_runner *r, leat_qact *act);
+/* cos and sin of the rows' positions. */
+void leat__lm_make_angles(leat_lm_runner *r);
+/* q, k, v of act_h; rotates and stores; attention of the spans' queries into att. */
+void leat__lm_attend(leat_lm_runner *r, const leat_lm_layer *layer, int32_t index);
+/* act_h through the dense or the chosen experts' layers into o. */
+void leat__lm_ffn(leat_lm_runner *r, const leat_lm_layer *layer);
+void leat__lm_experts(leat_lm_runner *r, const leat_lm_layer *layer);
+/* out = act(gate) * up, both [n] */
+void leat__lm_gate(const leat_lm_runner *r, const float *gate, const float *up, int64_t n, float *out);
+
+#endif
