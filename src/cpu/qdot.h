@@ -23,5 +23,7 @@ typedef struct leat_qdot_kernels {
 extern leat_qdot_kernels leat__qdot;
 void leat__qdot_init(leat_isa level);
 void leat__qdot_fill_ref(leat_qdot_kernels *table);
+void leat__qdot_fill_avx2(leat_qdot_kernels *table);
+void leat__qdot_fill_avx512vnni(leat_qdot_kernels *table);
 
 #endif
