@@ -28,7 +28,6 @@ void leat__lm_set_rows(leat_lm_runner *r, int32_t n) {
     r->n = n;
     leat__qact_init(&r->act_h, r->memory_h, encoder ? r->x : r->h, n, size[LM_WIDTH], size[LM_WIDTH]);
     leat__qact_init(&r->act_att, r->memory_att, r->att, n, size[LM_O], size[LM_O]);
-    if (r->ffn) leat__qact_init(&r->act_ffn, r->memory_ffn, r->ffn, n, size[LM_FFN], size[LM_FFN]);
 }
 
 /* ---- rows between products ----------------------------------------------------------------------------------------------------- */
@@ -238,7 +237,8 @@ static int run_layer(leat_lm_runner *r, int32_t index) {
     joint middle = {.r = r, .branch_norm = l->attn_post_norm, .norm = encoder ? l->attn_out_norm : l->ffn_norm, .norm_bias = l->attn_out_norm_bias,
                     .round = ffn_wants(l)};
     for_rows(&middle, join_block);
-    leat__lm_ffn(r, l);
+    if (l->router.data) leat__lm_experts(r, l);
+    else leat__lm_ffn(r, l);
     joint end = {.r = r, .branch_norm = l->ffn_post_norm, .norm = encoder ? l->layer_out_norm : last ? lm->tensors.output_norm : next->attn_norm,
                  .norm_bias = l->layer_out_norm_bias, .round = last ? !encoder && wants(&lm->tensors.output) : attention_wants(next)};
     for_rows(&end, join_block);

@@ -2,7 +2,6 @@
 #include "lm/runner.h"
 
 #include "base/error.h"
-#include "cpu/lm_rows.h"
 
 #define HALF_FLOATS 8192 /* of a thread, for its part of gate and up: at least; and 2 * 64 columns of all rows */
 
@@ -37,10 +36,33 @@ static void size_scratch(leat_lm_runner *r) {
     r->shared_bytes = (leat__attn_kv_shared_bytes(p->heads, p->v_width) + LEAT_ALIGN - 1) / LEAT_ALIGN * LEAT_ALIGN;
 }
 
+/* qact_bytes() has parts that do not grow with n: what a slot takes when each is alone is enough for any split, given one more for each expert. */
+static void lay_out_experts(leat_lm_runner *r, layout *l) {
+    const leat_lm_params *p = &r->lm->params;
+    leat_lm_moe *m = &r->moe;
+    uint64_t n = (uint64_t)r->capacity, experts = (uint64_t)p->experts, slots = n * (uint64_t)p->experts_used;
+    m->slot_in = (leat__qact_bytes(1, p->width) + LEAT_ALIGN - 1) / LEAT_ALIGN * LEAT_ALIGN;
+    m->slot_mid = (leat__qact_bytes(1, p->expert_width) + LEAT_ALIGN - 1) / LEAT_ALIGN * LEAT_ALIGN;
+    m->scores = take(l, n * experts, sizeof *m->scores);
+    m->expert = take(l, slots, sizeof *m->expert);
+    m->weight = take(l, slots, sizeof *m->weight);
+    m->slot = take(l, slots, sizeof *m->slot);
+    m->row = take(l, slots, sizeof *m->row);
+    m->first = take(l, experts, sizeof *m->first);
+    m->count = take(l, experts, sizeof *m->count);
+    m->active = take(l, experts, sizeof *m->active);
+    m->in = take(l, (slots > n ? slots : n) * (uint64_t)p->width, sizeof *m->in);
+    m->mid = take(l, slots * (uint64_t)p->expert_width, sizeof *m->mid);
+    m->memory_in = take(l, slots + experts, m->slot_in);
+    m->memory_mid = take(l, slots + experts, m->slot_mid);
+    m->act_in = take(l, experts, sizeof *m->act_in);
+    m->act_mid = take(l, experts, sizeof *m->act_mid);
+}
+
 static uint64_t lay_out(leat_lm_runner *r, uint8_t *base) {
     const int64_t *size = r->lm->params.size;
     layout   l = {.base = base};
-    uint64_t n = (uint64_t)r->capacity, width = n * (uint64_t)size[LM_WIDTH], ffn = (uint64_t)size[LM_FFN];
+    uint64_t n = (uint64_t)r->capacity, width = n * (uint64_t)size[LM_WIDTH], ffn = r->lm->params.experts ? (uint64_t)size[LM_SHARED_FFN] : (uint64_t)size[LM_FFN];
     r->x = take(&l, width, sizeof(float));
     r->h = take(&l, width, sizeof(float));
     r->o = take(&l, width, sizeof(float));
@@ -50,12 +72,13 @@ static uint64_t lay_out(leat_lm_runner *r, uint8_t *base) {
     r->angles = take(&l, 2 * n * 2 * (uint64_t)size[LM_ROPE_HALF], sizeof(float));
     r->memory_h = take(&l, leat__qact_bytes(r->capacity, size[LM_WIDTH]), 1);
     r->memory_att = take(&l, leat__qact_bytes(r->capacity, size[LM_O]), 1);
-    r->memory_ffn = ffn ? take(&l, leat__qact_bytes(r->capacity, size[LM_FFN]), 1) : NULL;
+    r->memory_ffn = ffn ? take(&l, leat__qact_bytes(r->capacity, (int64_t)ffn), 1) : NULL;
     r->scratch = take(&l, (uint64_t)r->threads, r->scratch_bytes);
     r->shared = take(&l, LEAT_LM_SPANS, r->shared_bytes);
     r->spans = take(&l, n, sizeof *r->spans);
     r->positions = take(&l, n, sizeof *r->positions);
     r->wanted = take(&l, n, sizeof *r->wanted);
+    if (r->lm->params.experts) lay_out_experts(r, &l);
     return l.overflow ? 0 : l.used;
 }
 

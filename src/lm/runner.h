@@ -17,6 +17,23 @@ typedef struct leat_lm_span {
     int32_t     query, queries; /* rows whose attention is wanted: [query, query + queries) */
 } leat_lm_span;
 
+/* Of a mixture of experts.  A slot is a row at one of its experts; slots are sorted by expert. */
+typedef struct leat_lm_moe {
+    float     *scores;  /* [capacity, experts] */
+    int32_t   *expert;  /* [capacity, used] by falling score */
+    float     *weight;  /* [capacity, used] */
+    int32_t   *slot;    /* [capacity, used] */
+    int32_t   *row;     /* [slots] */
+    int32_t   *first, *count; /* [experts] slots */
+    int32_t   *active;  /* [experts] those that have slots */
+    int32_t    n_active;
+    float     *in;      /* [slots, width] rows as experts see them; then what they make of them */
+    float     *mid;     /* [slots, expert width] */
+    uint8_t   *memory_in, *memory_mid; /* of the acts, slot_* bytes a slot and an expert */
+    size_t     slot_in, slot_mid;
+    leat_qact *act_in, *act_mid; /* [experts] */
+} leat_lm_moe;
+
 struct leat_lm_runner {
     leat_lm       *lm;
     int            threads;
@@ -29,7 +46,7 @@ struct leat_lm_runner {
     float         *ffn;       /* [capacity, ffn width] */
     float         *angles;    /* [2 ropes][capacity][cos, sin][half]: of LM_ROPE_MAIN (or _LONG), of LM_ROPE_LOCAL */
     uint8_t       *memory_h, *memory_att, *memory_ffn; /* of the acts */
-    leat_qact      act_h, act_att, act_ffn;
+    leat_qact      act_h, act_att;
     uint8_t       *scratch;   /* [threads][scratch_bytes] */
     size_t         scratch_bytes, kernel_bytes; /* kernel_bytes of each for kernels, behind them floats for halves of the ffn */
     uint8_t       *shared;    /* [LEAT_LM_SPANS][shared_bytes] of attention */
@@ -37,7 +54,7 @@ struct leat_lm_runner {
     leat_lm_span  *spans;     /* [capacity] */
     int32_t       *positions; /* [capacity] */
     int32_t       *wanted;    /* [capacity] rows that want something, ascending */
-    struct leat_lm_moe *moe;  /* of experts (forward_experts.c), or NULL */
+    leat_lm_moe    moe;       /* where there are experts */
     /* the step */
     const leat_lm_row *rows;
     int32_t        n, n_spans, n_wanted;
@@ -71,10 +88,20 @@ void leat__lm_round(leat_lm_runner *r, leat_qact *act);
 void leat__lm_make_angles(leat_lm_runner *r);
 /* q, k, v of act_h; rotates and stores; attention of the spans' queries into att. */
 void leat__lm_attend(leat_lm_runner *r, const leat_lm_layer *layer, int32_t index);
-/* act_h through the dense or the chosen experts' layers into o. */
+/* A feed-forward part of `r->ffn` columns at most.  gate->data NULL: ungated. */
+typedef struct leat_lm_dense {
+    const leat_qmat *up, *gate, *down;
+    const float     *up_bias, *gate_bias, *down_bias; /* or NULL */
+} leat_lm_dense;
+/* act_h through it into out [n, width]. */
+void leat__lm_run_dense(leat_lm_runner *r, const leat_lm_dense *dense, float *out);
+/* Columns [first, first + count) of act(gate) * up of all rows of act, into out [act->n, up->rows]. */
+void leat__lm_open_part(leat_lm_runner *r, const leat_qmat *up, const leat_qmat *gate, const float *up_bias, const float *gate_bias, const leat_qact *act,
+                        int64_t first, int64_t count, float *out, int worker);
+/* At most `step` columns: as many as a thread's scratch holds of n rows. */
+int64_t leat__lm_fitting(const leat_lm_runner *r, int64_t step, int64_t n);
+/* act_h through a layer's dense part, or through the experts that it chooses, into o. */
 void leat__lm_ffn(leat_lm_runner *r, const leat_lm_layer *layer);
 void leat__lm_experts(leat_lm_runner *r, const leat_lm_layer *layer);
-/* out = act(gate) * up, both [n] */
-void leat__lm_gate(const leat_lm_runner *r, const float *gate, const float *up, int64_t n, float *out);
 
 #endif
