@@ -8,6 +8,13 @@
 #include "options.h"
 #include "session.h"
 
+enum { BENCH_MD, BENCH_CSV, BENCH_JSON, BENCH_JSONL };
+enum { BENCH_MOST_THREADS = 16 };
+/* Numbers of threads to measure one after the other; 0 = all usable CPUs. */
+typedef struct bench_threads {
+    int of[BENCH_MOST_THREADS], count;
+} bench_threads;
+
 typedef struct bench_result {
     const char *model;
     int         threads, contexts;
@@ -31,6 +38,12 @@ int bench_profile(leat_model *model, const cli_inputs *inputs, const cli_args *a
 
 /* Prints the table of result->ops. */
 void bench_print_ops(const bench_result *result);
+
+/* Measures the machine's ceilings at `threads` (0 or too many: all), in a child, whose large buffers stay out of our peak RSS.  Exit status. */
+int bench_machine(const cli_args *args, int threads, leat_machine *machine);
+
+/* `leat bench` of language models: all of it.  Exit status. */
+int bench_lm(const cli_args *args, const bench_threads *threads);
 
 static inline double bench_gflops(const bench_result *r) { return 2e-9 * (double)r->macs * r->rate; }
 static inline double bench_peak_percent(const bench_result *r) { return r->peak_gflops > 0 ? 100 * bench_gflops(r) / r->peak_gflops : 0; }

@@ -1,4 +1,4 @@
-/* cmd_bench.c - `leat bench`: each model measured, then told as a table, CSV or JSON. */
+/* cmd_bench.c - `leat bench`: each model measured at each number of threads, then told as a table, CSV or JSON.  GGUF files go to bench_lm.c. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,11 +7,10 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "inspect_gguf.h"
 #include "machine.h"
 #include "report.h"
 #include "term.h"
-
-enum { FORM_MD, FORM_CSV, FORM_JSON, FORM_JSONL };
 
 static json_t *json_result(const bench_result *r) {
     json_t *object = json_pack(
@@ -49,12 +48,12 @@ static void fill_row(cli_table *table, const bench_result *r) {
 
 static void print_table(const bench_result *results, int n, int form) {
     cli_table table;
-    cli_table_init(&table, form == FORM_CSV ? "model|threads|contexts|runs|mean_ms|sd_ms|min_ms|p50_ms|p90_ms|p95_ms|p99_ms|p999_ms|inferences_per_s|gflops|"
+    cli_table_init(&table, form == BENCH_CSV ? "model|threads|contexts|runs|mean_ms|sd_ms|min_ms|p50_ms|p90_ms|p95_ms|p99_ms|p999_ms|inferences_per_s|gflops|"
                                               "peak_percent|peak_rss_mb|weights_mb|arena_mb|run_allocations|cpu_percent"
                                             : "model|threads|contexts|runs|mean ms|sd|min|p50|p90|p95|p99|p99.9|inf/s|GFLOP/s|% of peak|RSS MB|weights MB|"
                                               "arena MB|allocs|CPU %", 1);
     for (int i = 0; i < n; i++) fill_row(&table, &results[i]);
-    if (form == FORM_CSV) cli_table_print_csv(&table);
+    if (form == BENCH_CSV) cli_table_print_csv(&table);
     else cli_table_print(&table);
     cli_table_fini(&table);
 }
@@ -65,9 +64,8 @@ static void measure_in_child(int to, int ms, int threads) {
     _exit(failed == LEAT_OK && write(to, &machine, sizeof machine) == (ssize_t)sizeof machine ? CLI_DONE : CLI_FAILED);
 }
 
-/* Measures the ceiling at as many threads as the contexts use together; in a child, whose large buffers stay out of our peak RSS. */
-static int measure_machine(const cli_args *args, leat_machine *machine) {
-    int threads = cli_int(args, OPT_THREADS) * cli_int(args, OPT_CONTEXTS), cpus = leat_cpu_count(), ends[2], status = 0;
+int bench_machine(const cli_args *args, int threads, leat_machine *machine) {
+    int cpus = leat_cpu_count(), ends[2], status = 0;
     if (threads <= 0 || threads > cpus) threads = cpus;
     if (cli_int(args, OPT_MEASURE) == 0)
         return leat_machine_measure(0, threads, machine) == LEAT_OK ? CLI_DONE : cli_fail("this machine cannot be described");
@@ -111,27 +109,55 @@ static void print_json(const bench_result *results, int n, const leat_machine *m
 }
 
 static void print_results(const bench_result *results, int n, int form, const leat_machine *machine) {
-    if (form == FORM_JSON) print_json(results, n, machine);
-    else if (n && form != FORM_JSONL) print_table(results, n, form);
-    for (int i = 0; form == FORM_MD && i < n; i++)
+    if (form == BENCH_JSON) print_json(results, n, machine);
+    else if (n && form != BENCH_JSONL) print_table(results, n, form);
+    for (int i = 0; form == BENCH_MD && i < n; i++)
         if (results[i].ops) bench_print_ops(&results[i]);
+}
+
+/* "1,2,4" into numbers.  0, or 2 after a message. */
+static int parse_threads(const char *text, bench_threads *threads) {
+    for (threads->count = 0; threads->count < BENCH_MOST_THREADS;) {
+        char *end;
+        long  n = strtol(text, &end, 10);
+        if (end == text || n < 0 || n > 256 || (*end && *end != ',')) break;
+        threads->of[threads->count++] = (int)n;
+        if (!*end) return CLI_DONE;
+        text = end + 1;
+    }
+    return cli_usage("--threads: '%s' is not a list of at most %d numbers from 0 to 256", text, BENCH_MOST_THREADS);
+}
+
+static int bench_all(const cli_args *args, const bench_threads *threads, bench_result *results, leat_machine *machine) {
+    int form = cli_int(args, OPT_FORMAT), n = 0, most = 0;
+    for (int i = 0; i < threads->count; i++) most = threads->of[i] > most || threads->of[i] == 0 ? threads->of[i] : most;
+    int status = bench_machine(args, most * cli_int(args, OPT_CONTEXTS), machine);
+    for (int i = 0; status == CLI_DONE && i < args->n_positional * threads->count; i++) {
+        cli_args one = *args;
+        one.value[OPT_THREADS].number = threads->of[i % threads->count];
+        status = bench_model(&one, args->positional[i / threads->count], machine, &results[n]);
+        if (results[n].runs == 0) continue; /* nothing was measured */
+        if (form == BENCH_JSONL) cli_print_json(json_result(&results[n]));
+        n++;
+    }
+    print_results(results, n, form, machine);
+    return status;
 }
 
 int cli_bench(const cli_args *args) {
     leat_machine  machine = {0};
-    int           form = cli_int(args, OPT_FORMAT), n = 0;
-    bench_result *results = calloc((size_t)args->n_positional, sizeof *results);
+    bench_threads threads;
+    int           language = 0, status = cli_select_isa(args);
+    for (int i = 0; i < args->n_positional; i++) language += cli_is_gguf(args->positional[i]);
+    if (status == CLI_DONE) status = parse_threads(cli_text(args, OPT_THREADS), &threads);
+    if (status != CLI_DONE) return status;
+    if (language == args->n_positional) return bench_lm(args, &threads);
+    if (language) return cli_usage("models of both kinds: bench language models and others apart");
+    int           n = args->n_positional * threads.count;
+    bench_result *results = calloc((size_t)n, sizeof *results);
     if (!results) return cli_fail("out of memory");
-    int status = cli_select_isa(args);
-    if (status == CLI_DONE) status = measure_machine(args, &machine);
-    for (int i = 0; status == CLI_DONE && i < args->n_positional; i++) {
-        status = bench_model(args, args->positional[i], &machine, &results[n]);
-        if (results[n].runs == 0) continue; /* nothing was measured */
-        if (form == FORM_JSONL) cli_print_json(json_result(&results[n]));
-        n++;
-    }
-    print_results(results, n, form, &machine);
-    for (int i = 0; i < args->n_positional; i++) json_decref(results[i].ops);
+    status = bench_all(args, &threads, results, &machine);
+    for (int i = 0; i < n; i++) json_decref(results[i].ops);
     free(results);
     return status;
 }

@@ -26,6 +26,7 @@ typedef enum cli_option_id {
     OPT_LETTERBOX, OPT_LIVE, OPT_LOGITS, OPT_LOOP, OPT_MAX_LATENCY, OPT_MIN_FPS, OPT_MODEL, OPT_MOST, OPT_NMS, OPT_OUTPUTS, OPT_OVERLAY,
     OPT_CODEC, OPT_QUALITY, OPT_RATE, OPT_RAW, OPT_REPLICAS, OPT_RESIZE, OPT_STATS, OPT_STRETCH, OPT_TRACKER_DETECT,
     OPT_DECODE, OPT_FILE, OPT_NO_BOS, OPT_SPECIAL,
+    OPT_CHUNKS, OPT_CONTEXT, OPT_KV_TYPE, OPT_NEW_TOKENS, OPT_PROMPT_TOKENS,
     OPT_COUNT
 } cli_option_id;
 
@@ -46,7 +47,8 @@ enum {
     IN_FIT_SCORE = 1 << 12,
     IN_VIDEO = 1 << 13,
     IN_TOKENIZE = 1 << 14,
-    IN_ALL = (1 << 15) - 1
+    IN_PERPLEXITY = 1 << 15,
+    IN_ALL = (1 << 16) - 1
 };
 
 typedef struct cli_option {
@@ -117,5 +119,6 @@ int cli_circlefit_bench(const cli_args *args);
 int cli_circlefit_score(const cli_args *args);
 int cli_video(const cli_args *args);
 int cli_tokenize(const cli_args *args);
+int cli_perplexity(const cli_args *args);
 
 #endif
