@@ -20,9 +20,10 @@ $(BUILD)/bench/bench_video: LIBS += $(shell pkg-config --libs libswscale libavut
 endif
 .PHONY: bench-video
 
-# PEERS_ARGS: --only TEXT, --quick, --no-rss, --no-ncnn.
-bench-peers: $(BUILD)/libleat.so   ## whole networks against ONNX Runtime and ncnn, interleaved
-	python3 bench/peers/bench_peers.py --library $(BUILD)/libleat.so --out $(BUILD)/peers $(PEERS_ARGS)
+# PEERS_ARGS: --only TEXT, --quick, --no-rss, --no-ncnn; --lm: language models alone.  LM_ARGS: --only TEXT, -t 1,2, --isa avx2, --batch, --quick, --models FOLDER.
+bench-peers: $(BUILD)/libleat.so   ## whole networks against ONNX Runtime and ncnn, language models against llama.cpp, interleaved
+	$(if $(filter --lm,$(PEERS_ARGS)),,python3 bench/peers/bench_peers.py --library $(BUILD)/libleat.so --out $(BUILD)/peers $(PEERS_ARGS))
+	python3 bench/peers/bench_lm.py --library $(BUILD)/libleat.so --out $(BUILD)/peers $(LM_ARGS)
 .PHONY: bench bench-peers
 
 # CIRCLEFIT_CHECKOUT: a checkout of the Go original, MayFlyCircleFit.

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """llama_bench.py - llama.cpp under the conditions of its own llama-bench, as a worker that is told what to time.
 
-  llama_bench.py M.gguf -t THREADS [--flash on|off] [--cpu VARIANT] [--kv f16]     reads lines "pp N", "tg N", "batch SESSIONS N" from stdin, answers
-                                                                                   each with the seconds it took, or with "error ..."
+  llama_bench.py M.gguf -t THREADS [--cpu VARIANT] [--kv f16]     reads lines "pp N on|off", "tg N on|off", "batch SESSIONS N on|off" from stdin (on: flash
+                                                                  attention), answers each with the seconds it took, or with "error ..."
 Conditions: random tokens after the BOS, empty F16 cache cleared before each run, 2048 tokens a batch, 512 a micro-batch, a context just large enough for the
 test, weights mapped and repacked as the library likes, a pool of threads that polls, one warm-up of either kind, sampling not timed.
 """
@@ -27,14 +27,14 @@ class Timed:
         self.contexts = {}
         self.pool = self.llama.threadpool(args.threads)
 
-    def context(self, size, sequences=1):
+    def context(self, size, flash, sequences=1):
         """one context at a time, as llama-bench has one a test"""
-        key = size, sequences
+        key = size, flash, sequences
         if key not in self.contexts:
             for old in self.contexts.values():
                 self.lib.llama_free(old)
             a = self.args
-            context = self.llama.context(self.model, a.threads, size, a.flash, a.kv, sequences=sequences)
+            context = self.llama.context(self.model, a.threads, size, flash, a.kv, sequences=sequences)
             self.lib.llama_attach_threadpool(context, self.pool, self.pool)
             self.contexts = {key: context}
         return self.contexts[key]
@@ -45,8 +45,9 @@ class Timed:
             out[0] = self.bos
         return out
 
-    def pp(self, count):
-        context = self.context(count)
+    def pp(self, count, flash='on'):
+        count = int(count)
+        context = self.context(count, flash)
         self.lib.llama_memory_clear(self.lib.llama_get_memory(context), False)
         tokens = (ctypes.c_int32 * count)(*self.tokens(count))
         start = time.perf_counter()
@@ -54,8 +55,9 @@ class Timed:
         self.lib.llama_synchronize(context)
         return time.perf_counter() - start
 
-    def tg(self, count):
-        context = self.context(count)
+    def tg(self, count, flash='on'):
+        count = int(count)
+        context = self.context(count, flash)
         self.lib.llama_memory_clear(self.lib.llama_get_memory(context), False)
         one = [(ctypes.c_int32 * 1)(t) for t in self.tokens(count)]
         start = time.perf_counter()
@@ -64,9 +66,10 @@ class Timed:
             self.lib.llama_synchronize(context)
         return time.perf_counter() - start
 
-    def batch(self, sessions, count):
+    def batch(self, sessions, count, flash='on'):
         """`count` steps, each with one token of every session"""
-        context = self.context(256 * ((sessions * count + 255) // 256) * sessions, sessions)
+        sessions, count = int(sessions), int(count)
+        context = self.context(256 * ((count + 255) // 256) * sessions, flash, sessions)
         self.lib.llama_memory_clear(self.lib.llama_get_memory(context), False)
         b = self.lib.llama_batch_init(sessions, 0, 1)
         b.n_tokens = sessions
@@ -87,17 +90,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('model')
     parser.add_argument('-t', '--threads', type=int, default=1)
-    parser.add_argument('--flash', default='on')
     parser.add_argument('--kv', default='f16')
     parser.add_argument('--cpu')
     args = parser.parse_args()
     timed = Timed(args)
     print('ready', timed.llama.cpu, flush=True)
     for line in sys.stdin:
-        what, *numbers = line.split()
+        what, *rest = line.split()
         try:
-            print({'pp': timed.pp, 'tg': timed.tg, 'batch': timed.batch}[what](*map(int, numbers)), flush=True)
-        except (RuntimeError, KeyError, TypeError) as error:
+            print({'pp': timed.pp, 'tg': timed.tg, 'batch': timed.batch}[what](*rest), flush=True)
+        except (RuntimeError, KeyError, TypeError, ValueError) as error:
             print('error', error, flush=True)
 
 
