@@ -1,8 +1,9 @@
 /* qgemm.c - panels, slices and tokens of the products with many tokens; see qgemm.h.
  *
  * Loops, outermost first: panels of 32 rows; slices of 512 of the depth, unpacked into 16 KB that stay in L1; tokens, a tile at a time, in as few tiles
- * as possible of nearly equal size.  Y is summed over the slices in place.  Rows come out of the unpack stage in natural order and are interleaved by a
- * transposition of four bytes, scales the same way.
+ * as possible of nearly equal size.  Y is summed over the slices in
+ * scratch, where rows lie together: 8 KB apart in Y they would fall into few cache sets.  Rows come out of the unpack stage in natural order and are interleaved by a
+ * transposition of four bytes at a time, scales the same way.
  */
 #include "cpu/qgemm.h"
 
@@ -16,6 +17,7 @@
 #define ROWS LEAT_QGEMM_ROWS
 #define DEPTH LEAT_QGEMM_DEPTH
 #define PIECE 256         /* of a row that is unpacked at once: the longest block */
+#define TOKENS 512        /* for which a panel is unpacked once */
 #define FLOAT_DEPTH 1024  /* of a slice of a float panel: 128 KB */
 
 enum { TYPE_F32 = 0, TYPE_F16 = 1, TYPE_BF16 = 30 };
@@ -27,7 +29,7 @@ typedef struct panel {
     float                added[DEPTH / 16 * ROWS];
     uint8_t              q[ROWS][PIECE];                 /* as unpacked */
     float                raw_scale[ROWS][PIECE / 16], raw_added[ROWS][PIECE / 16];
-    float                y[LEAT_QGEMM_MOST][ROWS];       /* a tile of the last panel, when that is not whole */
+    float                y[TOKENS][ROWS];                /* sums so far */
 } panel;
 
 typedef struct float_panel {
@@ -64,49 +66,40 @@ static void unpack(const product *p, const leat_qgemm_format *f, int64_t k, int6
         int64_t        length = min64(PIECE, depth - at), scales = length / group;
         const uint8_t *from = p->w->data + p->row * p->w->stride + (k + at) / blocks->length * blocks->bytes;
         for (int r = 0; r < p->rows; r++, from += p->w->stride) f->unpack(from, length / 32, to->q[r], to->raw_scale[r], to->raw_added[r]);
-        leat__transpose.b4(to->q[0], PIECE, to->bytes + at * ROWS, 4 * ROWS, ROWS, length / 4);
-        leat__transpose.b4((const uint8_t *)to->raw_scale, sizeof to->raw_scale[0], (uint8_t *)(to->scale + at / group * ROWS), 4 * ROWS, ROWS, scales);
-        if (!has_min(f->kind)) continue;
-        leat__transpose.b4((const uint8_t *)to->raw_added, sizeof to->raw_added[0], (uint8_t *)(to->added + at / group * ROWS), 4 * ROWS, ROWS, scales);
+        leat__qgemm_kernels.interleave(to->q, sizeof to->q[0], length / 4, to->bytes + at * ROWS);
+        leat__qgemm_kernels.interleave(to->raw_scale, sizeof to->raw_scale[0], scales, to->scale + at / group * ROWS);
+        if (has_min(f->kind)) leat__qgemm_kernels.interleave(to->raw_added, sizeof to->raw_added[0], scales, to->added + at / group * ROWS);
     }
 }
 
-/* A tile whose panel has fewer rows: by way of a whole one. */
-static void narrow_tile(const product *p, leat_qgemm_tile_fn fn, leat_qgemm_tile t, int tokens, panel *own) {
-    float  *y = t.y;
-    int64_t bytes = p->rows * (int64_t)sizeof(float);
-    for (int i = 0; i < tokens; i++) memcpy(own->y[i], y + i * p->ldy, (size_t)bytes);
-    t.y = own->y[0];
-    t.ldy = ROWS;
-    fn(&t);
-    for (int i = 0; i < tokens; i++) memcpy(y + i * p->ldy, own->y[i], (size_t)bytes);
-}
-
-static void all_tokens(const product *p, const leat_qgemm_format *f, int64_t k, int64_t depth, panel *own) {
+/* Tokens [first, first + n), of one slice. */
+static void all_tokens(const product *p, const leat_qgemm_format *f, int64_t first, int64_t n, int64_t k, int64_t depth, panel *own) {
     const leat_qact *act = p->act;
-    int64_t n = act->n, groups = (act->cols + 31) / 32, tiles = (n + leat__qgemm_kernels.most - 1) / leat__qgemm_kernels.most;
+    int64_t groups = (act->cols + 31) / 32, tiles = (n + leat__qgemm_kernels.most - 1) / leat__qgemm_kernels.most;
     leat_qgemm_tile t = {.bytes = own->bytes, .scale = own->scale, .added = own->added, .groups = depth / 32, .offset = f->offset,
-                         .ldq = 32 * groups, .ldscale = groups, .ldy = p->ldy};
+                         .ldq = 32 * groups, .ldscale = groups, .ldy = ROWS};
     for (int64_t i = 0; i < tiles; i++) {
-        int64_t at = i * n / tiles, tokens = (i + 1) * n / tiles - at;
-        leat_qgemm_tile_fn fn = leat__qgemm_kernels.tile[f->kind][tokens];
+        int64_t from = i * n / tiles, tokens = (i + 1) * n / tiles - from, at = first + from;
         t.q = act->q + at * t.ldq + k;
         t.x_scale = act->scale + at * groups + k / 32;
         t.sum = act->sum + at * 2 * groups + k / 16;
-        t.y = p->y + at * p->ldy + p->row;
-        if (p->rows == ROWS) fn(&t);
-        else narrow_tile(p, fn, t, (int)tokens, own);
+        t.y = own->y[from];
+        leat__qgemm_kernels.tile[f->kind][tokens](&t);
     }
 }
 
 static void block_panel(const product *p, panel *own) {
     const leat_qgemm_format *f = &leat__qgemm_kernels.format[p->w->type];
-    for (int64_t t = 0; t < p->act->n; t++) memset(p->y + t * p->ldy + p->row, 0, (size_t)p->rows * sizeof(float));
     if (p->rows < ROWS) memset(own, 0, sizeof *own); /* rows that are not there count nothing */
-    for (int64_t k = 0; k < p->w->cols; k += DEPTH) {
-        int64_t depth = min64(DEPTH, p->w->cols - k);
-        unpack(p, f, k, depth, own);
-        all_tokens(p, f, k, depth, own);
+    for (int64_t first = 0, n; first < p->act->n; first += n) {
+        n = min64(TOKENS, p->act->n - first);
+        memset(own->y, 0, (size_t)n * sizeof own->y[0]);
+        for (int64_t k = 0; k < p->w->cols; k += DEPTH) {
+            int64_t depth = min64(DEPTH, p->w->cols - k);
+            unpack(p, f, k, depth, own);
+            all_tokens(p, f, first, n, k, depth, own);
+        }
+        for (int64_t t = 0; t < n; t++) memcpy(p->y + (first + t) * p->ldy + p->row, own->y[t], (size_t)p->rows * sizeof(float));
     }
 }
 

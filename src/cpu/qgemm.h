@@ -63,6 +63,8 @@ typedef struct leat_qgemm_table {
     int                most; /* tokens of the largest tile, <= LEAT_QGEMM_MOST */
     leat_qgemm_tile_fn tile[LEAT_QGEMM_KINDS][LEAT_QGEMM_MOST + 1];
     leat_qgemm_format  format[LEAT_QGEMM_TYPES];
+    /* to[c][r] = 4 bytes at from + r * stride + 4 * c, r < LEAT_QGEMM_ROWS */
+    void             (*interleave)(const void *from, int64_t stride, int64_t columns, void *to);
 } leat_qgemm_table;
 
 extern leat_qgemm_table leat__qgemm_kernels;

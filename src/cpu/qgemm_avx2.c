@@ -46,9 +46,35 @@ DEFINE_TILES(32_6_min, 0, 6, 1)
 DEFINE_TILES(16_6, 1, 6, 0)
 DEFINE_TILES(16_6_min, 1, 6, 1)
 
+/* 16 bytes each of rows r and r + 4. */
+static inline __m256i row_pair(const char *p, int64_t stride) {
+    __m256i low = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)p));
+    return _mm256_inserti128_si256(low, _mm_loadu_si128((const __m128i *)(const void *)(p + 4 * stride)), 1);
+}
+
+/* Tiles of 8 rows x 4 columns, transposed within 128 bits. */
+static void interleave(const void *from, int64_t stride, int64_t columns, void *to) {
+    int64_t c = 0;
+    for (; c + 4 <= columns; c += 4)
+        for (int r = 0; r < ROWS; r += 8) {
+            const char *p = (const char *)from + r * stride + 4 * c;
+            __m256i    *out = (__m256i *)(void *)((char *)to + 4 * (c * ROWS + r));
+            __m256i a = row_pair(p, stride), b = row_pair(p + stride, stride), d = row_pair(p + 2 * stride, stride), e = row_pair(p + 3 * stride, stride);
+            __m256i ab = _mm256_unpacklo_epi32(a, b), ab2 = _mm256_unpackhi_epi32(a, b);
+            __m256i de = _mm256_unpacklo_epi32(d, e), de2 = _mm256_unpackhi_epi32(d, e);
+            _mm256_storeu_si256(out, _mm256_unpacklo_epi64(ab, de));
+            _mm256_storeu_si256(out + ROWS / 8, _mm256_unpackhi_epi64(ab, de));
+            _mm256_storeu_si256(out + ROWS / 4, _mm256_unpacklo_epi64(ab2, de2));
+            _mm256_storeu_si256(out + 3 * ROWS / 8, _mm256_unpackhi_epi64(ab2, de2));
+        }
+    for (; c < columns; c++)
+        for (int r = 0; r < ROWS; r++) memcpy((char *)to + 4 * (c * ROWS + r), (const char *)from + r * stride + 4 * c, 4);
+}
+
 void leat__qgemm_fill_avx2(leat_qgemm_table *table) {
     table->isa = "avx2";
     table->most = MOST;
+    table->interleave = interleave;
     memcpy(table->format, unpackers, sizeof unpackers);
     SET_TILES(32_4, LEAT_QGEMM_32_4)
     SET_TILES(32_6, LEAT_QGEMM_32_6)

@@ -34,8 +34,13 @@ static void tile_32_min(const leat_qgemm_tile *t) { one_token(t, 32, 1); }
 static void tile_16(const leat_qgemm_tile *t) { one_token(t, 16, 0); }
 static void tile_16_min(const leat_qgemm_tile *t) { one_token(t, 16, 1); }
 
+static void interleave(const void *from, int64_t stride, int64_t columns, void *to) {
+    for (int64_t c = 0; c < columns; c++)
+        for (int64_t r = 0; r < ROWS; r++) memcpy((char *)to + 4 * (c * ROWS + r), (const char *)from + r * stride + 4 * c, 4);
+}
+
 void leat__qgemm_fill_ref(leat_qgemm_table *table) {
-    *table = (leat_qgemm_table){.isa = "ref", .most = 1};
+    *table = (leat_qgemm_table){.isa = "ref", .most = 1, .interleave = interleave};
     memcpy(table->format, unpackers, sizeof unpackers);
     leat_qgemm_tile_fn fns[LEAT_QGEMM_KINDS] = {tile_32, tile_32, tile_32, tile_32_min, tile_32_min, tile_16, tile_16_min};
     for (int k = 0; k < LEAT_QGEMM_KINDS; k++) table->tile[k][1] = fns[k];

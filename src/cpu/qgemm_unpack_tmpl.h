@@ -19,34 +19,32 @@ static inline uint32_t load32(const uint8_t *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* q[j], q[j + 16] = low and high nibbles. */
-static inline void nibbles(const uint8_t *restrict b, uint8_t *restrict q) {
-    for (int j = 0; j < 16; j++) q[j] = b[j] & 15;
-    for (int j = 0; j < 16; j++) q[j + 16] = b[j] >> 4;
-}
-
-/* q[j] += 16 times bit j. */
-static inline void fifth_bits(uint32_t high, uint8_t *q) {
+/* q[j], q[j + 16] = low and high nibbles, plus 16 times bit j of `high`: in one store, since what follows reads it at once. */
+static inline void nibbles(const uint8_t *restrict b, uint32_t high, uint8_t *restrict q) {
 #ifdef __AVX2__
     const __m256i which = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
     const __m256i bit = _mm256_set1_epi64x((long long)0x8040201008040201ull);
+    __m128i both = _mm_loadu_si128((const __m128i *)(const void *)b);
+    __m256i v = _mm256_and_si256(_mm256_inserti128_si256(_mm256_castsi128_si256(both), _mm_srli_epi16(both, 4), 1), _mm256_set1_epi8(15));
     __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32((int)high), which);
     __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit);
-    __m256i v = _mm256_loadu_si256((const __m256i *)q);
-    _mm256_storeu_si256((__m256i *)q, _mm256_or_si256(v, _mm256_and_si256(set, _mm256_set1_epi8(16))));
+    _mm256_storeu_si256((__m256i *)(void *)q, _mm256_or_si256(v, _mm256_and_si256(set, _mm256_set1_epi8(16))));
 #else
-    for (int j = 0; j < 32; j++) q[j] = (uint8_t)(q[j] | (high >> j & 1) << 4);
+    for (int j = 0; j < 16; j++) {
+        q[j] = (uint8_t)((b[j] & 15) | (high >> j & 1) << 4);
+        q[j + 16] = (uint8_t)(b[j] >> 4 | (high >> (j + 16) & 1) << 4);
+    }
 #endif
 }
 
 /* The steps of IQ4 by nibble. */
 static inline void steps(const uint8_t *b, uint8_t *q) {
 #ifdef __AVX2__
-    const __m128i low = _mm_set1_epi8(15);
-    __m128i table = _mm_xor_si128(_mm_loadu_si128((const __m128i *)leat__iq4_steps), _mm_set1_epi8((char)FLIP));
-    __m128i v = _mm_loadu_si128((const __m128i *)b);
-    _mm_storeu_si128((__m128i *)q, _mm_shuffle_epi8(table, _mm_and_si128(v, low)));
-    _mm_storeu_si128((__m128i *)(q + 16), _mm_shuffle_epi8(table, _mm_and_si128(_mm_srli_epi16(v, 4), low)));
+    __m128i both = _mm_loadu_si128((const __m128i *)(const void *)b);
+    __m256i v = _mm256_and_si256(_mm256_inserti128_si256(_mm256_castsi128_si256(both), _mm_srli_epi16(both, 4), 1), _mm256_set1_epi8(15));
+    __m256i table = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)leat__iq4_steps));
+    v = _mm256_shuffle_epi8(_mm256_xor_si256(table, _mm256_set1_epi8((char)FLIP)), v);
+    _mm256_storeu_si256((__m256i *)(void *)q, v);
 #else
     for (int j = 0; j < 16; j++) {
         q[j] = (uint8_t)(leat__iq4_steps[b[j] & 15] ^ FLIP);
@@ -67,7 +65,7 @@ static void unpack_q8_0(const uint8_t *restrict b, int64_t groups, uint8_t *rest
 static void unpack_q4_0(const uint8_t *restrict b, int64_t groups, uint8_t *restrict q, float *restrict scale, float *added) {
     for (; groups > 0; groups--, b += 18, q += 32) {
         *scale++ = half(b);
-        nibbles(b + 2, q);
+        nibbles(b + 2, 0, q);
     }
 }
 
@@ -75,15 +73,14 @@ static void unpack_q4_1(const uint8_t *restrict b, int64_t groups, uint8_t *rest
     for (; groups > 0; groups--, b += 20, q += 32) {
         *scale++ = half(b);
         *added++ = half(b + 2);
-        nibbles(b + 4, q);
+        nibbles(b + 4, 0, q);
     }
 }
 
 static void unpack_q5_0(const uint8_t *restrict b, int64_t groups, uint8_t *restrict q, float *restrict scale, float *added) {
     for (; groups > 0; groups--, b += 22, q += 32) {
         *scale++ = half(b);
-        nibbles(b + 6, q);
-        fifth_bits(load32(b + 2), q);
+        nibbles(b + 6, load32(b + 2), q);
     }
 }
 
@@ -91,8 +88,7 @@ static void unpack_q5_1(const uint8_t *restrict b, int64_t groups, uint8_t *rest
     for (; groups > 0; groups--, b += 24, q += 32) {
         *scale++ = half(b);
         *added++ = half(b + 2);
-        nibbles(b + 8, q);
-        fifth_bits(load32(b + 4), q);
+        nibbles(b + 8, load32(b + 4), q);
     }
 }
 
@@ -105,11 +101,28 @@ static void unpack_iq4_nl(const uint8_t *restrict b, int64_t groups, uint8_t *re
 
 /* ---- blocks of 256 -------------------------------------------------------------------------------------------------------- */
 
-/* Two bits of each of 64 bytes: q[i] of 256. */
-static inline void pairs_of_bits(const uint8_t *restrict b, uint8_t *restrict q) {
-    for (int part = 0; part < 2; part++)
-        for (int shift = 0; shift < 4; shift++)
-            for (int j = 0; j < 32; j++) q[128 * part + 32 * shift + j] = b[32 * part + j] >> 2 * shift & 3;
+/* 32 integers of two fields: q[j] = low[j] >> shift & mask, plus (unless `high` is NULL) high[j] >> high_shift & high_mask, shifted to the left. */
+static inline __attribute__((always_inline)) void two_fields(const uint8_t *low, int shift, int mask, const uint8_t *high, int high_shift, int high_mask,
+                                                             int left, uint8_t *q) {
+#ifdef __AVX2__
+    __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)low);
+    v = _mm256_and_si256(_mm256_srli_epi16(v, shift), _mm256_set1_epi8((char)mask));
+    if (high) {
+        __m256i h = _mm256_loadu_si256((const __m256i *)(const void *)high);
+        h = _mm256_and_si256(_mm256_srli_epi16(h, high_shift), _mm256_set1_epi8((char)high_mask));
+        v = _mm256_or_si256(v, _mm256_slli_epi16(h, left));
+    }
+    _mm256_storeu_si256((__m256i *)(void *)q, v);
+#else
+    for (int j = 0; j < 32; j++) q[j] = (uint8_t)((low[j] >> shift & mask) | (high ? (high[j] >> high_shift & high_mask) << left : 0));
+#endif
+}
+
+#define UNROLL_8 _Pragma("GCC unroll 8")
+
+/* Two bits of each of 64 bytes: q[i] of 256; a third one from 32 bytes unless NULL. */
+static inline __attribute__((always_inline)) void pairs_of_bits(const uint8_t *b, const uint8_t *third, uint8_t *q) {
+    UNROLL_8 for (int g = 0; g < 8; g++) two_fields(b + g / 4 * 32, g % 4 * 2, 3, third, g, 1, 2, q + 32 * g);
 }
 
 static void unpack_q2_k(const uint8_t *restrict b, int64_t groups, uint8_t *restrict q, float *restrict scale, float *restrict added) {
@@ -117,7 +130,7 @@ static void unpack_q2_k(const uint8_t *restrict b, int64_t groups, uint8_t *rest
         float d = half(b + 80), m = half(b + 82);
         for (int j = 0; j < 16; j++) scale[j] = d * (float)(b[j] & 15);
         for (int j = 0; j < 16; j++) added[j] = -(m * (float)(b[j] >> 4));
-        pairs_of_bits(b + 16, q);
+        pairs_of_bits(b + 16, NULL, q);
     }
 }
 
@@ -125,51 +138,49 @@ static void unpack_q3_k(const uint8_t *restrict b, int64_t groups, uint8_t *rest
     for (; groups > 0; groups -= 8, b += 110, q += 256, scale += 16) {
         float d = half(b + 108);
         for (int j = 0; j < 16; j++) scale[j] = d * (float)leat__k3_scale(b + 96, j);
-        pairs_of_bits(b + 32, q);
-        for (int g = 0; g < 8; g++)
-            for (int j = 0; j < 32; j++) q[32 * g + j] = (uint8_t)(q[32 * g + j] | (b[j] >> g & 1) << 2);
+        pairs_of_bits(b + 32, b, q);
     }
+}
+
+/* Eight bytes times a factor. */
+static inline void scaled_bytes(uint32_t low, uint32_t high, float factor, float *restrict to) {
+#ifdef __AVX2__
+    __m256 v = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)((uint64_t)high << 32 | low))));
+    _mm256_storeu_ps(to, _mm256_mul_ps(_mm256_set1_ps(factor), v));
+#else
+    for (int j = 0; j < 8; j++) to[j] = factor * (float)((j < 4 ? low : high) >> j % 4 * 8 & 255);
+#endif
 }
 
 /* The eight scales and minima of Q4_K and Q5_K, four bytes at a time. */
 static inline void k45_scales(const uint8_t *restrict b, float *restrict scale, float *restrict added) {
-    float d = half(b), m = half(b + 2);
     uint32_t w0 = load32(b + 4), w1 = load32(b + 8), w2 = load32(b + 12);
-    uint32_t packed[4] = {w0 & 0x3f3f3f3fu, (w2 & 0x0f0f0f0fu) | (w0 >> 2 & 0x30303030u),
-                          w1 & 0x3f3f3f3fu, (w2 >> 4 & 0x0f0f0f0fu) | (w1 >> 2 & 0x30303030u)};
-    for (int j = 0; j < 8; j++) scale[j] = d * (float)(packed[j / 4] >> j % 4 * 8 & 255);
-    for (int j = 0; j < 8; j++) added[j] = -(m * (float)(packed[2 + j / 4] >> j % 4 * 8 & 255));
+    scaled_bytes(w0 & 0x3f3f3f3fu, (w2 & 0x0f0f0f0fu) | (w0 >> 2 & 0x30303030u), half(b), scale);
+    scaled_bytes(w1 & 0x3f3f3f3fu, (w2 >> 4 & 0x0f0f0f0fu) | (w1 >> 2 & 0x30303030u), -half(b + 2), added);
 }
 
-static inline void k45_nibbles(const uint8_t *restrict b, uint8_t *restrict q) {
-    for (int part = 0; part < 4; part++) {
-        for (int j = 0; j < 32; j++) q[64 * part + j] = b[32 * part + j] & 15;
-        for (int j = 0; j < 32; j++) q[64 * part + 32 + j] = b[32 * part + j] >> 4;
-    }
+/* 256 nibbles of 128 bytes, with a fifth bit from 32 bytes unless NULL. */
+static inline __attribute__((always_inline)) void k45_nibbles(const uint8_t *b, const uint8_t *fifth, uint8_t *q) {
+    UNROLL_8 for (int g = 0; g < 8; g++) two_fields(b + g / 2 * 32, g % 2 * 4, 15, fifth, g, 1, 4, q + 32 * g);
 }
 
 static void unpack_q4_k(const uint8_t *restrict b, int64_t groups, uint8_t *restrict q, float *restrict scale, float *restrict added) {
     for (; groups > 0; groups -= 8, b += 144, q += 256, scale += 8, added += 8) {
         k45_scales(b, scale, added);
-        k45_nibbles(b + 16, q);
+        k45_nibbles(b + 16, NULL, q);
     }
 }
 
 static void unpack_q5_k(const uint8_t *restrict b, int64_t groups, uint8_t *restrict q, float *restrict scale, float *restrict added) {
     for (; groups > 0; groups -= 8, b += 176, q += 256, scale += 8, added += 8) {
         k45_scales(b, scale, added);
-        k45_nibbles(b + 48, q);
-        for (int g = 0; g < 8; g++)
-            for (int j = 0; j < 32; j++) q[32 * g + j] = (uint8_t)(q[32 * g + j] | (b[16 + j] >> g & 1) << 4);
+        k45_nibbles(b + 48, b + 16, q);
     }
 }
 
-/* 128 values from 64 bytes of nibbles and 32 of high pairs. */
-static inline void q6_k_part(const uint8_t *restrict low, const uint8_t *restrict high, uint8_t *restrict q) {
-    for (int j = 0; j < 32; j++) q[j] = (uint8_t)((low[j] & 15) | (high[j] << 4 & 0x30));
-    for (int j = 0; j < 32; j++) q[32 + j] = (uint8_t)((low[32 + j] & 15) | (high[j] << 2 & 0x30));
-    for (int j = 0; j < 32; j++) q[64 + j] = (uint8_t)(low[j] >> 4 | (high[j] & 0x30));
-    for (int j = 0; j < 32; j++) q[96 + j] = (uint8_t)(low[32 + j] >> 4 | (high[j] >> 2 & 0x30));
+/* 128 integers from 64 bytes of nibbles and 32 of high pairs. */
+static inline void q6_k_part(const uint8_t *low, const uint8_t *high, uint8_t *q) {
+    UNROLL_8 for (int g = 0; g < 4; g++) two_fields(low + g % 2 * 32, g / 2 * 4, 15, high, 2 * g, 3, 4, q + 32 * g);
 }
 
 static void unpack_q6_k(const uint8_t *restrict b, int64_t groups, uint8_t *restrict q, float *restrict scale, float *added) {
