@@ -1,4 +1,4 @@
-/* session.c - a session: the tokens that a cache holds, kept in step with it, and the logits behind the last one (contract in leat/lm.h).
+/* lm_session.c - a session: the tokens that a cache holds, kept in step with it, and the logits behind the last one (contract in leat/lm.h).
  *
  * All that changes goes through feed(): it runs steps of at most `batch` rows, and tokens[] grows only by what a step has finished.  A step that is cancelled or fails
  * leaves a prefix.
