@@ -5,7 +5,7 @@
 
 Both engines run as workers that take turns: a warm-up each, then rounds of one measurement of the one and one of the other, whose order changes from round
 to round, with a pause between them in which spinning threads fall asleep.  Reported are medians, and the median of the rounds' ratios.  llama.cpp gets
-the better of its two kinds of attention, found in the warm-up, for each test.  Results are collected in FOLDER/lm.json, so that a long run can be split; the
+the better of its two kinds of attention, found in the warm-up (a quarter of the test) for each test.  Results are collected in FOLDER/lm.json, so that a long run can be split; the
 table is of all that is there.  --isa avx2 compares Leat's AVX2 kernels with llama.cpp's variant for Haswell.
 """
 import argparse
@@ -61,9 +61,12 @@ def tests_of(args, model):
 
 def compare(leat, peer, command, rounds):
     """(Leat's seconds, llama.cpp's, ratio): medians"""
-    flash = {kind: min(peer.time(f'{command} {kind}') for _ in range(2)) for kind in ('on', 'off')}
+    what, *sizes = command.split()
+    short = ' '.join([what, *sizes[:-1], str(int(sizes[-1]) // 4)])
+    flash = {kind: min(peer.time(f'{short} {kind}') for _ in range(2)) for kind in ('on', 'off')}
     best = min(flash, key=flash.get)
-    leat.time(command)
+    peer.time(f'{short} {best}')
+    leat.time(short)
     pairs = []
     for i in range(rounds):
         turns = [(leat, command), (peer, f'{command} {best}')]
