@@ -59,7 +59,7 @@ static void open_job(job *j, const shape *s, int type, int threads) {
     int64_t groups = s->cols / 32;
     j->w = (leat_qmat){.rows = s->rows, .cols = s->cols, .stride = s->cols / f->length * f->bytes, .type = type};
     j->w.data = weights(f, s->rows * s->cols / f->length);
-    j->act = (leat_qact){.cols = s->cols, .ld = s->cols, .x = memory((size_t)(MOST_TOKENS * s->cols) * 4)};
+    j->act = (leat_qact){.cols = s->cols, .ld = s->cols, .groups = groups, .x = memory((size_t)(MOST_TOKENS * s->cols) * 4)};
     j->act.q = memory((size_t)(MOST_TOKENS * s->cols));
     j->act.scale = memory((size_t)(MOST_TOKENS * groups) * 4);
     j->act.sum = memory((size_t)(MOST_TOKENS * groups) * 4);

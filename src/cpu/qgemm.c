@@ -72,10 +72,15 @@ static void unpack(const product *p, const leat_qgemm_format *f, int64_t k, int6
     }
 }
 
+/* Asks for the lines that the panel's sums will be written to. */
+static void prefetch_row(const float *y) {
+    for (int at = 0; at < ROWS; at += 16) __builtin_prefetch(y + at, 1);
+}
+
 /* Tokens [first, first + n), of one slice. */
 static void all_tokens(const product *p, const leat_qgemm_format *f, int64_t first, int64_t n, int64_t k, int64_t depth, panel *own) {
     const leat_qact *act = p->act;
-    int64_t groups = (act->cols + 31) / 32, tiles = (n + leat__qgemm_kernels.most - 1) / leat__qgemm_kernels.most;
+    int64_t groups = act->groups, tiles = (n + leat__qgemm_kernels.most - 1) / leat__qgemm_kernels.most;
     leat_qgemm_tile t = {.bytes = own->bytes, .scale = own->scale, .added = own->added, .groups = depth / 32, .offset = f->offset,
                          .ldq = 32 * groups, .ldscale = groups, .ldy = ROWS};
     for (int64_t i = 0; i < tiles; i++) {
@@ -84,6 +89,8 @@ static void all_tokens(const product *p, const leat_qgemm_format *f, int64_t fir
         t.x_scale = act->scale + at * groups + k / 32;
         t.sum = act->sum + at * 2 * groups + k / 16;
         t.y = own->y[from];
+        if (k + depth == p->w->cols)
+            for (int64_t j = at; j < at + tokens; j++) prefetch_row(p->y + j * p->ldy + p->row);
         leat__qgemm_kernels.tile[f->kind][tokens](&t);
     }
 }

@@ -76,7 +76,7 @@ void leat__qgemm_fill_avx512vnni(leat_qgemm_table *table);
 
 /* Bytes of scratch that one thread needs; LEAT_ALIGN-aligned. */
 size_t leat__qgemm_scratch_bytes(int64_t cols);
-/* As leat__qmat(), for any number of tokens; act rounded where the format wants it. */
+/* As leat__qmat(), for any number of tokens; act rounded where the format wants it (`split`, `pairs` and `bias` are not read). */
 void leat__qgemm(const leat_qmat *w, const leat_qact *act, int64_t first, int64_t count, float *y, int64_t ldy, void *scratch);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cpu/qdot.h"
+#include "cpu/qgemm.h"
 
 enum { GROUP = 32, PIECE = 16 };
 
@@ -49,31 +50,13 @@ void leat__qact_round(leat_qact *act, int64_t first, int64_t count) {
         memset(act->scale + at + used, 0, (size_t)rest * sizeof(float));
         memset(act->bias + at + used, 0, (size_t)rest * sizeof(float));
         memset(act->sum + 2 * (at + used), 0, (size_t)rest * 2 * sizeof(int16_t));
-        reorder(act, t);
+        if (act->n <= LEAT_QMAT_FEW) reorder(act, t);
     }
 }
 
-size_t leat__qmat_scratch_bytes(int64_t cols) { return LEAT_ALIGN; }
-
-/* Tokens [first, first + n) of act. */
-static leat_qact tokens(const leat_qact *act, int64_t first, int64_t n) {
-    int64_t   at = first * act->groups;
-    leat_qact part = *act;
-    part.n = n;
-    part.x += first * act->ld;
-    part.q += GROUP * at;
-    part.split += GROUP * at;
-    part.pairs += GROUP * at;
-    part.scale += at;
-    part.bias += at;
-    part.sum += 2 * at;
-    return part;
-}
+size_t leat__qmat_scratch_bytes(int64_t cols) { return leat__qgemm_scratch_bytes(cols); }
 
 void leat__qmat(const leat_qmat *w, const leat_qact *act, int64_t first, int64_t count, float *y, int64_t ldy, void *scratch) {
-    const uint8_t *rows = w->data + first * w->stride;
-    for (int64_t t = 0; t < act->n; t += LEAT_QMAT_FEW) {
-        leat_qact part = tokens(act, t, act->n - t < LEAT_QMAT_FEW ? act->n - t : LEAT_QMAT_FEW);
-        leat__qdot.rows[w->type](rows, w->stride, count, &part, y + t * ldy + first, ldy);
-    }
+    if (act->n > LEAT_QMAT_FEW) leat__qgemm(w, act, first, count, y, ldy, scratch);
+    else leat__qdot.rows[w->type](w->data + first * w->stride, w->stride, count, act, y + first, ldy);
 }

@@ -34,8 +34,8 @@ typedef struct leat_qact {
     int64_t      groups;        /* of 32, from one token to the next */
     const float *x;             /* [n, ld], the caller's */
     int8_t      *q;             /* [n, groups, 32] */
-    int8_t      *split;         /* q, the halves of 4 groups put together: first halves of groups 4i..4i+3, then their second halves */
-    int8_t      *pairs;         /* q, groups in the order 0 2 1 3 of each 4 */
+    int8_t      *split;         /* for few tokens: q, the halves of 4 groups put together: first halves of groups 4i..4i+3, then their second halves */
+    int8_t      *pairs;         /* for few tokens: q, groups in the order 0 2 1 3 of each 4 */
     float       *scale;         /* [n, groups] */
     float       *bias;          /* [n, groups]: scale * sum of the 32 q */
     int16_t     *sum;           /* [n, groups, 2] of 16 q */

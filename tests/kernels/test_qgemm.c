@@ -88,8 +88,8 @@ static void setup(problem *p, int type, int64_t rows, int64_t n, int64_t blocks,
     p->weights = malloc((size_t)(rows * p->w.stride)); /* exactly: nothing behind may be read */
     p->w.data = p->weights;
     p->values = malloc((size_t)(rows * cols) * sizeof(float));
-    p->groups = (cols + 31) / 32;
-    p->act = (leat_qact){.n = n, .cols = cols, .ld = cols + kt_int(0, 3)};
+    p->groups = (cols + 31) / 32 + kt_int(0, 2);
+    p->act = (leat_qact){.n = n, .cols = cols, .ld = cols + kt_int(0, 3), .groups = p->groups};
     p->act.x = kt_alloc(n * p->act.ld);
     p->act.q = malloc((size_t)(n * p->groups * 32));
     p->act.scale = malloc((size_t)(n * p->groups) * sizeof(float) + LEAT_TAIL_BYTES);
