@@ -170,7 +170,18 @@ static int write_all(int fd, const char *data, size_t bytes) {
     return 0;
 }
 
+static int write_each(int fd, const leat_file_part *parts, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (write_all(fd, parts[i].data, parts[i].bytes) != 0) return -1;
+    return 0;
+}
+
 int leat__write_file(const char *path, const void *data, size_t bytes, leat_error *error) {
+    leat_file_part whole = {data, bytes};
+    return leat__write_parts(path, &whole, 1, error);
+}
+
+int leat__write_parts(const char *path, const leat_file_part *parts, size_t count, leat_error *error) {
     char temporary[PATH_MAX];
     int length = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
     if (length < 0 || (size_t)length >= sizeof temporary) return leat__fail(error, LEAT_EIO, "%.300s: the path is too long", path);
@@ -178,7 +189,7 @@ int leat__write_file(const char *path, const void *data, size_t bytes, leat_erro
     if (fd < 0) return leat__fail(error, LEAT_EIO, "%s: %s", path, strerror(errno));
     mode_t mask = umask(0);
     umask(mask);
-    int failed = write_all(fd, data, bytes) != 0 || fchmod(fd, 0666 & ~mask) != 0;
+    int failed = write_each(fd, parts, count) != 0 || fchmod(fd, 0666 & ~mask) != 0;
     int saved = errno;
     if (close(fd) != 0 && !failed) {
         failed = 1;

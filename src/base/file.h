@@ -23,6 +23,12 @@ void leat__map_release(const void *data, size_t bytes);
 
 /* Writes the whole buffer under a temporary name beside `path`, then renames.  Nothing is left behind on failure. */
 int leat__write_file(const char *path, const void *data, size_t bytes, leat_error *error);
+/* The same of several parts, one behind the other. */
+typedef struct leat_file_part {
+    const void *data;
+    size_t      bytes;
+} leat_file_part;
+int leat__write_parts(const char *path, const leat_file_part *parts, size_t count, leat_error *error);
 /* Reads a whole (also non-regular) file up to `limit` bytes; *data: the caller takes it, NUL-terminated, leat__free(). */
 int leat__read_file(const char *path, size_t limit, char **data, size_t *bytes, leat_error *error);
 

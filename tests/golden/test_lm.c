@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "leat/leat.h"
 #include "lm_case.h"
@@ -223,6 +224,74 @@ static void test_refusals(void **state) {
     leat_lm_unref(lm);
 }
 
+/* ---- snapshots ------------------------------------------------------------------------------------------------------------- */
+
+static const char *snapshot_path(char out[GOLDEN_PATH]) {
+    const char *folder = getenv("TMPDIR");
+    snprintf(out, GOLDEN_PATH, "%s/leat-test-session-%d", folder ? folder : "/tmp", (int)getpid());
+    return out;
+}
+
+static void test_snapshot(void **state) {
+    char path[GOLDEN_PATH];
+    int32_t tokens[64], again[64];
+    int64_t n = PROMPT, m = PROMPT;
+    leat_error error = {0};
+    leat_lm *lm = lm_open_stories(1);
+    leat_lm_session *first = lm_session(lm, LEAT_KV_F16, 64, 0), *second = lm_session(lm, LEAT_KV_F16, 48, 0), *full = lm_session(lm, LEAT_KV_F32, 64, 0);
+    memcpy(tokens, prompt, sizeof prompt);
+    memcpy(again, prompt, sizeof prompt);
+    lm_sync(first, tokens, n);
+    if (leat_lm_session_save(first, snapshot_path(path), &error)) fail_msg("%s", error.message);
+    lm_greedy(first, tokens, &n, 20);
+    lm_sync(second, tokens, 3); /* what it holds is replaced */
+    if (leat_lm_session_load(second, path, &error)) fail_msg("%s", error.message);
+    lm_greedy(second, again, &m, 20);
+    assert_memory_equal(tokens, again, (size_t)n * sizeof *tokens);
+    assert_int_equal(leat_lm_session_load(full, path, &error), LEAT_ESTATE); /* another kv_type */
+    leat_lm_session_close(full);
+    leat_lm_session_close(second);
+    second = lm_session(lm, LEAT_KV_F16, PROMPT - 1, 0);
+    assert_int_equal(leat_lm_session_load(second, path, &error), LEAT_ELIMIT);
+    leat_lm_session_close(second);
+    leat_lm_session_close(first);
+    leat_lm_unref(lm);
+    remove(path);
+}
+
+/* Any byte of the file turned, or its end cut off: refused, and the session is empty and usable. */
+static void test_damaged_snapshot(void **state) {
+    char path[GOLDEN_PATH], *bytes;
+    size_t size;
+    int64_t count;
+    const int32_t *held;
+    leat_error error = {0};
+    leat_lm *lm = lm_open_stories(1);
+    leat_lm_session *session = lm_session(lm, LEAT_KV_F16, 64, 0);
+    lm_sync(session, prompt, 5);
+    assert_int_equal(leat_lm_session_save(session, snapshot_path(path), &error), LEAT_OK);
+    assert_int_equal(leat__read_file(path, 1 << 24, &bytes, &size, NULL), LEAT_OK);
+    for (size_t i = 0; i < size; i += i < 200 ? 1 : 97) {
+        bytes[i] ^= 0x40;
+        assert_int_equal(leat__write_file(path, bytes, size, NULL), LEAT_OK);
+        if (leat_lm_session_load(session, path, &error) == LEAT_OK) fail_msg("byte %zu was turned unnoticed", i);
+        leat_lm_session_tokens(session, &held, &count);
+        assert_int_equal(count, 0);
+        bytes[i] ^= 0x40;
+    }
+    for (size_t cut = 0; cut < size; cut += 1 + size / 50) {
+        assert_int_equal(leat__write_file(path, bytes, cut, NULL), LEAT_OK);
+        assert_int_not_equal(leat_lm_session_load(session, path, &error), LEAT_OK);
+    }
+    lm_sync(session, prompt, 5);
+    leat__free(bytes);
+    leat_lm_session_close(session);
+    leat_lm_unref(lm);
+    remove(path);
+}
+
+/* ---- cancelling ------------------------------------------------------------------------------------------------------------ */
+
 static void *cancel_soon(void *arg) {
     struct timespec nap = {0, 2000000};
     nanosleep(&nap, NULL);
@@ -255,6 +324,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_records), cmocka_unit_test(test_story),      cmocka_unit_test(test_prefixes), cmocka_unit_test(test_batches),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_half_cache), cmocka_unit_test(test_refusals), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_snapshot), cmocka_unit_test(test_damaged_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
