@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/tpool.h"
+#include "leat/grammar.h"
 #include "lm/arch.h"
 #include "lm/forward.h"
 
@@ -23,6 +24,7 @@ struct leat_lm {
     leat_lm_info        info;
     uint32_t            flags;
     int                 holds_level;
+    _Atomic(leat_grammar_vocab *) grammar_vocab; /* made by the first generation with a grammar */
 };
 
 /* Binds every tensor of the file to the fields of *lm: shapes and types checked, missing and unexpected ones named. */
@@ -58,7 +60,7 @@ struct leat_lm_session {
     uint64_t        seed, draws; /* of the random numbers: stream, and how many were drawn */
     float          *vector;     /* [width] of the last embedding */
     leat_lm_session_stats stats;
-    /* of a generation on the session's own thread; NULL where none was ever started */
+    /* of its generations: made by leat__lm_generation_open() */
     void           *generation;
     int           (*generation_busy)(const leat_lm_session *session);  /* one is in flight */
     void          (*generation_close)(leat_lm_session *session);       /* stops it and frees what belongs to it */
@@ -68,6 +70,8 @@ struct leat_lm_session {
 int leat__lm_session_sync(leat_lm_session *session, const int32_t *tokens, int64_t count, float *logits, leat_error *error);
 /* Appends tokens [count] to what it holds, and has their last one's logits. */
 int leat__lm_session_extend(leat_lm_session *session, const int32_t *tokens, int64_t count, leat_error *error);
+/* What leat/generate.h needs of a session: fills the three fields above.  LEAT_ENOMEM. */
+int leat__lm_generation_open(leat_lm_session *session, leat_error *error);
 /* LEAT_EINVAL names the first token out of the vocabulary. */
 int leat__lm_check_tokens(const leat_lm *lm, const int32_t *tokens, int64_t count, leat_error *error);
 

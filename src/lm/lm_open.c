@@ -189,6 +189,7 @@ leat_lm *leat_lm_ref(leat_lm *lm) {
 void leat_lm_unref(leat_lm *lm) {
     if (!lm || atomic_fetch_sub_explicit(&lm->references, 1, memory_order_acq_rel) != 1) return;
     if (lm->holds_level) leat__cpu_release();
+    leat_grammar_vocab_unref(atomic_load(&lm->grammar_vocab));
     leat_tokenizer_close(lm->tokenizer);
     leat__arena_fini(&lm->arena);
     leat_gguf_close(lm->file);

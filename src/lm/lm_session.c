@@ -62,6 +62,7 @@ int leat_lm_session_open(leat_lm *lm, const leat_lm_session_options *options, le
     s->lm = leat_lm_ref(lm);
     atomic_init(&s->cancelled, 0);
     status = allocate(s, &wanted, error);
+    if (status == LEAT_OK) status = leat__lm_generation_open(s, error);
     if (status) leat_lm_session_close(s);
     else *out = s;
     return status;
