@@ -23,7 +23,8 @@ typedef struct leat_logit_bias {
     float   bias; /* added to the logit; -INFINITY forbids the token */
 } leat_logit_bias;
 
-/* The chain, in this order: bias, penalties, grammar, then greedy, Mirostat, or top-k, typical, top-p, min-p, temperature and a draw. */
+/* The chain, in this order: bias, penalties, grammar, then greedy; or temperature and Mirostat; or top-k, typical, top-p, min-p, temperature and a draw.  A logit that is not a
+ * number is never chosen; among equal ones the token of the smaller id comes first. */
 typedef struct leat_sampling {
     size_t   size;              /* sizeof, set by _default() */
     float    temperature;       /* 0.8; 0 = greedy, whatever else is set */
@@ -36,7 +37,8 @@ typedef struct leat_sampling {
     int32_t  penalty_last;      /* recent tokens that count, the prompt's included: 64; -1 = all, 0 = none */
     int32_t  mirostat;          /* 0 = off, 1, 2: in place of top-k, typical, top-p and min-p */
     float    mirostat_tau, mirostat_eta; /* 5, 0.1 */
-    uint64_t seed;              /* 0 = from the operating system's randomness; reported in the result */
+    uint64_t seed;              /* 0 = from the operating system's randomness; reported in the result.  The draw for position i is value i of the seed's stream, so a
+                                   generation that is cut in two goes on as if it had not been */
     const leat_logit_bias *bias; /* borrows [n_bias] during the generation */
     int64_t  n_bias;
 } leat_sampling;
@@ -56,7 +58,7 @@ typedef struct leat_lm_request {
     const int32_t     *tokens;       /* [n_tokens]: used as they are, BOS is not added */
     int64_t            n_tokens;
     uint32_t           flags;        /* LEAT_GENERATE_* */
-    int64_t            max_tokens;   /* 128; what the context cannot hold is not made either */
+    int64_t            max_tokens;   /* 128; -1 = as many as the context holds; what it cannot hold is not made either */
     leat_sampling      sampling;
     const char *const *stop;         /* [n_stop] strings that end the text; they are not part of it */
     int32_t            n_stop;
@@ -85,7 +87,7 @@ typedef struct leat_lm_result {
     int32_t         *tokens;          /* [token_capacity] made, the prompt's not among them */
     int64_t          token_capacity;
     char            *text;            /* [text_capacity] UTF-8, NUL-terminated where there is room for any */
-    size_t           text_capacity;
+    size_t           text_capacity;   /* bytes; text that exceeds it is cut behind a whole character */
     leat_token_prob *probs;           /* [token_capacity] of each made token */
     leat_token_prob *top;             /* [token_capacity, n_top], the most probable first */
     float           *prompt_logits;   /* [prompt tokens, vocabulary]: evaluates the whole prompt anew */
@@ -101,7 +103,8 @@ typedef struct leat_lm_result {
 /* Zeroes *result and sets its size.  RT-safe. */
 void leat_lm_result_init(leat_lm_result *result);
 
-/* A made token.  text [bytes]: what can be shown now, whole UTF-8 characters, never a part of a stop string; may be empty.  Valid during the call. */
+/* A made token; those that end the text (LEAT_FINISH_EOS) are not reported.  text [bytes]: what can be shown now, whole UTF-8 characters, never a part of a stop string; may be
+ * empty.  Bytes that belong to no character appear as U+FFFD, a character that the end cut off does not.  Valid during the call. */
 typedef struct leat_lm_piece {
     int64_t                index; /* of the token, from 0 */
     int32_t                token; /* -1: only text that was held back, at the end */
@@ -116,8 +119,10 @@ typedef int (*leat_lm_token_fn)(void *user, const leat_lm_piece *piece);
 /* Called once, last, in the generating thread; the session may be used again once leat_lm_poll() says so. */
 typedef void (*leat_lm_complete_fn)(void *user, int status, const leat_lm_result *result);
 
-/* Generates.  on_token: NULL allowed.  The session then holds prompt and made tokens that were evaluated.  LEAT_EINVAL (field named), LEAT_ELIMIT (prompt longer than the context: both
- * lengths), LEAT_EFORMAT (grammar, schema: line), LEAT_EUNSUPPORTED, LEAT_ECANCELLED, LEAT_ESTATE, LEAT_ENOMEM; the result holds what was made until then.  The session's thread. */
+/* Generates.  on_token: NULL allowed.  The session then holds prompt and made tokens that were evaluated (all but the last, as a rule); a request for 0 tokens
+ * evaluates the prompt.  LEAT_EINVAL (field named), LEAT_ELIMIT (prompt longer than the context: both lengths), LEAT_EFORMAT (grammar, schema: line),
+ * LEAT_EUNSUPPORTED (an encoder; or no token can continue what the grammar wants), LEAT_ECANCELLED, LEAT_ESTATE, LEAT_ENOMEM; the result holds what was made
+ * until then.  The session's thread. */
 int leat_lm_generate(leat_lm_session *session, const leat_lm_request *request, leat_lm_result *result, leat_lm_token_fn on_token, void *user, leat_error *error);
 
 /* Starts the same on the session's own thread (made on the first call).  request and result: borrowed until it has ended.  LEAT_ESTATE when one is in flight. */
@@ -125,7 +130,7 @@ int leat_lm_start(leat_lm_session *session, const leat_lm_request *request, leat
                   void *user, leat_error *error);
 /* LEAT_EAGAIN while it is in flight, else its status.  Any thread, RT-safe. */
 int leat_lm_poll(leat_lm_session *session);
-/* Waits at most timeout_ns (negative: for ever) and returns as leat_lm_poll().  Any thread but the callbacks'. */
+/* Waits at most timeout_ns (negative: for ever) and returns as leat_lm_poll().  Any thread but the callbacks'.  A session that is closed meanwhile cancels and waits itself. */
 int leat_lm_wait(leat_lm_session *session, int64_t timeout_ns, leat_error *error);
 
 /* Generates `count` requests over `n_sessions` sessions of one model, as many at once as there are sessions: their tokens are decoded in one pass over the weights, prefill goes
@@ -134,12 +139,12 @@ int leat_lm_wait(leat_lm_session *session, int64_t timeout_ns, leat_error *error
 int leat_lm_generate_batch(leat_lm_session *const *sessions, int32_t n_sessions, const leat_lm_request *requests, leat_lm_result *results, int64_t count,
                            leat_lm_token_fn on_token, void *const *users, int *statuses, leat_error *error);
 
-/* Models by path: opened at first use, closed when the bytes of all exceed the limit, least recently used first; those still in use live on until they
- * are dropped, and count.  Any number of threads. */
+/* Models by path: opened at first use, closed when the bytes of all exceed the limit, least recently used first.  Those that someone still holds stay open, and count; the
+ * next call after they were dropped closes them.  Any number of threads. */
 typedef struct leat_lm_cache leat_lm_cache;
 /* max_bytes: of weights, 0 = no limit.  options: borrows, of every model; NULL = defaults.  LEAT_ENOMEM. */
 int leat_lm_cache_open(uint64_t max_bytes, const leat_lm_options *options, leat_lm_cache **cache, leat_error *error);
-/* Drops the cache's references.  NULL allowed. */
+/* Drops the cache's references; no call on it may be under way.  NULL allowed. */
 void leat_lm_cache_close(leat_lm_cache *cache);
 /* *lm: the caller takes one reference.  Two threads that ask for one path at once open it once.  A file that changed since (size or time) is opened anew. */
 int leat_lm_cache_get(leat_lm_cache *cache, const char *path, leat_lm **lm, leat_error *error);

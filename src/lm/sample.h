@@ -66,8 +66,8 @@ float leat__sample_blocks(leat_lm_sampler *sampler);
 void  leat__sample_collect(leat_lm_sampler *sampler, float least);
 /* A logit that at least `count` tokens reach, close below the count-th largest; -INFINITY when that is not known. */
 float leat__sample_bound(leat_lm_sampler *sampler, int64_t count);
-/* Keeps the shortest beginning of the candidates in the order of falling `keys` [n] (smaller id first among equals) that reaches `enough` in the sum of their weights; the sum of ones when `weights` is NULL.  Whatever
- * the order of the input, time is linear. */
+/* Keeps the shortest beginning of the candidates in the order of falling `keys` [n] (smaller id first among equals) whose weights reach `enough` in sum, or whose
+ * number does when `weights` is NULL; one at least.  Time is linear, whatever the input. */
 void  leat__sample_keep(leat_lm_sampler *sampler, const float *keys, const float *weights, double enough);
 
 /* ---- Mirostat (sample_mirostat.c) ------------------------------------------------------------------------------------------- */
