@@ -1,19 +1,20 @@
 """Leat: neural networks and language models on the CPU.
 
-    leat.Model    an ONNX model; leat.Context runs it
+    leat.Model      an ONNX model; leat.Context runs it
+    leat.lm.Model   a language model; leat.lm.Session generates and embeds, leat.lm.Cache shares models
     leat.LeatError and its kinds: what a failed call raises, with the library's own message
 """
 from __future__ import annotations
 
 from typing import Dict
 
-from . import _abi
+from . import _abi, lm
 from ._library import lib as _lib, text as _text
 from .errors import CancelledError, FormatError, InvalidError, LeatError, StateError, Status, UnsupportedError
 from .model import Context, ContextStats, Model, ModelInfo, NodeStats, OperatorInfo, ValueInfo
 
 __all__ = ["CancelledError", "Context", "ContextStats", "FormatError", "InvalidError", "LeatError", "Model", "ModelInfo", "NodeStats", "OperatorInfo",
-           "StateError", "Status", "UnsupportedError", "ValueInfo", "__version__", "cpu_count", "isa", "memory"]
+           "StateError", "Status", "UnsupportedError", "ValueInfo", "__version__", "cpu_count", "isa", "lm", "memory"]
 
 __version__: str = _text(_lib.leat_version())
 """The version of the library that was loaded."""

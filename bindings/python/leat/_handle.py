@@ -45,6 +45,11 @@ class Handle:
         self._parent = None
 
     @property
+    def parent(self) -> object:
+        """What must live as long: memory that a model was opened from."""
+        return self._parent
+
+    @property
     def closed(self) -> bool:
         return self._closed
 
@@ -86,4 +91,17 @@ class Exclusive:
 
     def __exit__(self, *_: object) -> None:
         self._handle._busy.release()
+        self._handle.__exit__()
+
+
+class Stay:
+    """A call inside a handle for as long as a view lives."""
+
+    __slots__ = ("_handle",)
+
+    def __init__(self, handle: Handle) -> None:
+        handle.__enter__()
+        self._handle = handle
+
+    def __del__(self) -> None:
         self._handle.__exit__()

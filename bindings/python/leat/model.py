@@ -19,7 +19,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 import numpy as np
 
 from . import _abi
-from ._handle import Handle
+from ._handle import Handle, Stay
 from ._library import check, fail, lib, path_bytes, text
 from .errors import Status, StateError
 
@@ -235,7 +235,7 @@ class Model:
         with self._handle as model:
             if lib.leat_model_constant(model, name.encode(), tensor) != Status.OK:
                 fail(Status.EINVAL, f"the optimised graph has no constant '{name}'")
-            return _view(tensor, _Stay(self._handle))
+            return _view(tensor, Stay(self._handle))
 
     def dump(self, format: str = "text") -> str:
         """The optimised graph as "text", "dot" (Graphviz) or "json"."""
@@ -285,19 +285,6 @@ class Model:
         return f"<leat.Model {sides[0]} -> {sides[1]}>"
 
 
-class _Stay:
-    """A call inside a handle for as long as a view lives."""
-
-    __slots__ = ("_handle",)
-
-    def __init__(self, handle: Handle) -> None:
-        handle.__enter__()
-        self._handle = handle
-
-    def __del__(self) -> None:
-        self._handle.__exit__()
-
-
 class _Buffer:
     """Memory for one output, which numpy owns: the library writes into it, and views of it are handed out."""
 
@@ -328,7 +315,8 @@ class Context:
         with model._handle as native:
             check(lib.leat_context_open(native, options, pointer, error), error)
         assert pointer.value
-        self._handle = Handle(pointer.value, "context", lib.leat_context_close, lib.leat_context_cancel)
+        self._handle = Handle(pointer.value, "context", lib.leat_context_close, lib.leat_context_cancel,
+                              parent=model._handle.parent)
         self._inputs, self._outputs = model.inputs, model.outputs
         self._arrays: List[Optional[np.ndarray]] = [None] * len(self._inputs)
         self._buffers: List[Optional[_Buffer]] = [None] * len(self._outputs)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 	"unsafe"
 )
 
@@ -83,11 +84,12 @@ type Handle struct {
 	busy    bool
 	free    func(unsafe.Pointer)
 	cancel  func(unsafe.Pointer) // or nil
+	gone    chan struct{}        // closed by Close
 }
 
 // NewHandle takes over a native object.
 func NewHandle(pointer unsafe.Pointer, what string, free, cancel func(unsafe.Pointer)) *Handle {
-	return &Handle{pointer: pointer, what: what, free: free, cancel: cancel}
+	return &Handle{pointer: pointer, what: what, free: free, cancel: cancel, gone: make(chan struct{})}
 }
 
 // Enter begins a call that may overlap with others; Leave ends it.
@@ -148,15 +150,32 @@ func (h *Handle) shut(cancel func(unsafe.Pointer)) {
 		return
 	}
 	h.closed = true
+	close(h.gone)
 	idle := h.users == 0
-	if !idle && cancel != nil {
-		cancel(h.pointer) // under the lock, or the last user might free it meanwhile
-	}
 	h.mu.Unlock()
 	if idle {
 		h.free(h.pointer)
+	} else if cancel != nil && h.urge(cancel) {
+		go func() {
+			for h.urge(cancel) {
+				time.Sleep(time.Millisecond)
+			}
+		}()
 	}
 }
+
+// urge asks the calls inside to stop, and tells whether there are any.  Once is not enough: a call that has not begun yet forgets it.
+func (h *Handle) urge(cancel func(unsafe.Pointer)) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.users > 0 {
+		cancel(h.pointer) // under the lock, or the last user might free it meanwhile
+	}
+	return h.users > 0
+}
+
+// Gone is closed by Close.
+func (h *Handle) Gone() <-chan struct{} { return h.gone }
 
 // Closed tells whether Close was called.
 func (h *Handle) Closed() bool {
@@ -165,7 +184,8 @@ func (h *Handle) Closed() bool {
 	return h.closed
 }
 
-// Watch calls cancel once when ctx ends, until the function that it returns is called; that one tells whether cancel was called, and waits for it.
+// Watch calls cancel when ctx ends, again and again, since a call that has not begun yet forgets it, until the function that it returns is called; that one
+// tells whether cancel was called.
 func Watch(ctx context.Context, cancel func()) (stop func() bool) {
 	if ctx == nil || ctx.Done() == nil {
 		return func() bool { return false }
@@ -173,11 +193,19 @@ func Watch(ctx context.Context, cancel func()) (stop func() bool) {
 	quit, fired := make(chan struct{}), make(chan bool, 1)
 	go func() {
 		select {
-		case <-ctx.Done():
-			cancel()
-			fired <- true
 		case <-quit:
 			fired <- false
+			return
+		case <-ctx.Done():
+		}
+		for {
+			cancel()
+			select {
+			case <-quit:
+				fired <- true
+				return
+			case <-time.After(time.Millisecond):
+			}
 		}
 	}()
 	return func() bool {

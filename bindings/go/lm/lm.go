@@ -1,0 +1,228 @@
+// Package lm runs language models, GGUF files, by libleat.
+//
+//	model, err := lm.Open("model.gguf", nil)
+//	session, err := model.NewSession(nil)
+//	result, err := session.Generate(ctx, lm.Request{Prompt: "Once upon a time", MaxTokens: 100})
+//
+//	stream := session.GenerateStream(ctx, lm.Request{Prompt: "Once upon a time"})
+//	for piece := range stream.Pieces {
+//		fmt.Print(piece.Text)
+//	}
+//	result, err = stream.Result()
+//
+// A generation is one call into the library, however many tokens it makes.  Objects are freed by Close, or by the garbage collector.  A Model is read-only and
+// may be shared; a Session is one conversation: a second call while one is inside fails with leat.EState, but Cancel and Close may come from any goroutine,
+// and from callbacks, at any time.
+package lm
+
+/*
+#cgo pkg-config: leat
+#include <leat/generate.h>
+#include <stdlib.h>
+*/
+import "C"
+
+import (
+	"runtime"
+	"strings"
+	"unsafe"
+
+	"leat"
+	"leat/internal/native"
+)
+
+// Options are how a model is opened; the zero value is the default.
+type Options struct {
+	Threads  int  // of the model's own pool, 0 = all usable CPUs
+	Prefetch bool // read the weights ahead while opening, instead of at first use
+	Lock     bool // keep the weights in memory (mlock)
+}
+
+func (o *Options) raw() C.leat_lm_options {
+	var raw C.leat_lm_options
+	C.leat_lm_options_default(&raw)
+	if o == nil {
+		return raw
+	}
+	raw.threads = C.int(o.Threads)
+	if o.Prefetch {
+		raw.flags |= C.LEAT_LM_PREFETCH
+	}
+	if o.Lock {
+		raw.flags |= C.LEAT_LM_LOCK
+	}
+	return raw
+}
+
+// Model is a language model: read-only, shared by sessions and goroutines.
+type Model struct{ handle *native.Handle }
+
+func newModel(raw *C.leat_lm) *Model {
+	m := &Model{native.NewHandle(unsafe.Pointer(raw), "model", func(p unsafe.Pointer) { C.leat_lm_unref((*C.leat_lm)(p)) }, nil)}
+	runtime.SetFinalizer(m, func(m *Model) { m.handle.Finalise() })
+	return m
+}
+
+// Open opens a GGUF file; options may be nil.
+func Open(path string, options *Options) (*Model, error) {
+	name, err := cString(path, "a path")
+	if err != nil {
+		return nil, err
+	}
+	defer C.free(unsafe.Pointer(name))
+	var raw *C.leat_lm
+	var failed C.leat_error
+	wanted := options.raw()
+	if err := failure(C.leat_lm_open(name, &wanted, &raw, &failed), &failed); err != nil {
+		return nil, err
+	}
+	return newModel(raw), nil
+}
+
+// Info is what a model is.
+type Info struct {
+	Architecture, Name, FileType                                             string
+	Encoder                                                                  bool // embeddings only
+	Layers, Width, Heads, KVHeads, HeadWidth, FFNWidth, Experts, ExpertsUsed int
+	Vocabulary, TrainContext, Window                                         int
+	Pooling                                                                  Pooling
+	Parameters, WeightBytes, FileBytes, WeightBytesToken, KVBytesToken       uint64
+	OpenNs                                                                   int64
+}
+
+// Info tells what the model is.
+func (m *Model) Info() (Info, error) {
+	p, err := m.handle.Enter()
+	if err != nil {
+		return Info{}, err
+	}
+	defer m.handle.Leave()
+	var raw C.leat_lm_info
+	C.leat_lm_get_info((*C.leat_lm)(p), &raw)
+	return Info{Architecture: C.GoString(raw.architecture), Name: C.GoString(raw.name), FileType: C.GoString(raw.file_type), Encoder: raw.encoder != 0,
+		Layers: int(raw.layers), Width: int(raw.width), Heads: int(raw.heads), KVHeads: int(raw.kv_heads), HeadWidth: int(raw.head_width),
+		FFNWidth: int(raw.ffn_width), Experts: int(raw.experts), ExpertsUsed: int(raw.experts_used), Vocabulary: int(raw.vocabulary),
+		TrainContext: int(raw.train_context), Window: int(raw.window), Pooling: Pooling(raw.pooling), Parameters: uint64(raw.parameters),
+		WeightBytes: uint64(raw.weight_bytes), FileBytes: uint64(raw.file_bytes), WeightBytesToken: uint64(raw.weight_bytes_token),
+		KVBytesToken: uint64(raw.kv_bytes_token), OpenNs: int64(raw.open_ns)}, nil
+}
+
+// TokenizerInfo is what a vocabulary is; an id of -1: it has none.
+type TokenizerInfo struct {
+	Kind, Pre                      string
+	Tokens                         int
+	BOS, EOS, EOT, UNK, SEP, PAD   int32
+	AddBOS, AddEOS, AddSpacePrefix bool
+}
+
+// Tokenizer tells what the vocabulary is.
+func (m *Model) Tokenizer() (TokenizerInfo, error) {
+	p, err := m.handle.Enter()
+	if err != nil {
+		return TokenizerInfo{}, err
+	}
+	defer m.handle.Leave()
+	var raw C.leat_tokenizer_info
+	C.leat_tokenizer_get_info(C.leat_lm_tokenizer((*C.leat_lm)(p)), &raw)
+	return TokenizerInfo{Kind: C.GoString(raw.kind), Pre: C.GoString(&raw.pre[0]), Tokens: int(raw.tokens), BOS: int32(raw.bos), EOS: int32(raw.eos),
+		EOT: int32(raw.eot), UNK: int32(raw.unk), SEP: int32(raw.sep), PAD: int32(raw.pad), AddBOS: raw.add_bos != 0, AddEOS: raw.add_eos != 0,
+		AddSpacePrefix: raw.add_space_prefix != 0}, nil
+}
+
+// TokenizeFlags say how a text becomes tokens.
+type TokenizeFlags uint32
+
+// The flags of Tokenize.
+const (
+	Specials TokenizeFlags = C.LEAT_TOKENIZE_SPECIALS // put BOS and EOS around the text as the file says
+	Parse    TokenizeFlags = C.LEAT_TOKENIZE_PARSE    // control tokens written out in the text become their ids
+)
+
+// Tokenize gives the ids of a text.
+func (m *Model) Tokenize(text string, flags TokenizeFlags) ([]int32, error) {
+	p, err := m.handle.Enter()
+	if err != nil {
+		return nil, err
+	}
+	defer m.handle.Leave()
+	return tokenize(C.leat_lm_tokenizer((*C.leat_lm)(p)), text, flags)
+}
+
+func tokenize(tokenizer *C.leat_tokenizer, text string, flags TokenizeFlags) ([]int32, error) {
+	raw := append([]byte(text), 0)
+	for room := len(text)/2 + 16; ; {
+		tokens := make([]int32, room)
+		var count C.int64_t
+		status := C.leat_tokenizer_encode(tokenizer, (*C.char)(unsafe.Pointer(&raw[0])), C.size_t(len(text)), C.uint32_t(flags),
+			(*C.int32_t)(unsafe.Pointer(&tokens[0])), C.int64_t(room), &count)
+		if status != C.LEAT_ELIMIT || int(count) <= room {
+			return tokens[:count], failure(status, nil)
+		}
+		room = int(count)
+	}
+}
+
+// Detokenize gives the text of tokens, which need not end with a whole character; specials: write control tokens out.
+func (m *Model) Detokenize(tokens []int32, specials bool) (string, error) {
+	p, err := m.handle.Enter()
+	if err != nil {
+		return "", err
+	}
+	defer m.handle.Leave()
+	tokenizer := C.leat_lm_tokenizer((*C.leat_lm)(p))
+	padded := append(tokens[:len(tokens):len(tokens)], 0)
+	flags := C.uint32_t(0)
+	if specials {
+		flags = C.LEAT_DETOKENIZE_SPECIALS
+	}
+	for room := 16*len(tokens) + 64; ; {
+		text := make([]byte, room)
+		var size C.size_t
+		status := C.leat_tokenizer_decode(tokenizer, (*C.int32_t)(unsafe.Pointer(&padded[0])), C.int64_t(len(tokens)), flags,
+			(*C.char)(unsafe.Pointer(&text[0])), C.size_t(room), &size)
+		if status != C.LEAT_ELIMIT || int(size) <= room {
+			if err := failure(status, nil); err != nil {
+				return "", err
+			}
+			return string(text[:size]), nil
+		}
+		room = int(size)
+	}
+}
+
+// Token is the id of the token that is spelled so in the vocabulary, or -1.
+func (m *Model) Token(piece string) (int32, error) {
+	p, err := m.handle.Enter()
+	if err != nil {
+		return -1, err
+	}
+	defer m.handle.Leave()
+	raw := append([]byte(piece), 0)
+	return int32(C.leat_tokenizer_find(C.leat_lm_tokenizer((*C.leat_lm)(p)), (*C.char)(unsafe.Pointer(&raw[0])), C.size_t(len(piece)))), nil
+}
+
+// Close drops the model; its sessions live on.
+func (m *Model) Close() error {
+	m.handle.Close()
+	return nil
+}
+
+// failure turns a status and what the library wrote about it into an error; nil for LEAT_OK.
+func failure(status C.int, raw *C.leat_error) error {
+	if status == C.LEAT_OK {
+		return nil
+	}
+	err := &leat.Error{Status: leat.Status(status)}
+	if raw != nil {
+		err.Message, err.Offset = C.GoString(&raw.message[0]), uint64(raw.offset)
+	}
+	return err
+}
+
+// cString is a C string that the caller frees.
+func cString(text, what string) (*C.char, error) {
+	if strings.IndexByte(text, 0) >= 0 {
+		return nil, native.Fail(leat.EInval, "%s may not contain NUL", what)
+	}
+	return C.CString(text), nil
+}

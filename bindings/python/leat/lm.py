@@ -1,0 +1,605 @@
+"""Language models: GGUF files, sessions, generation, embeddings (``leat/lm.h``, ``leat/generate.h``).
+
+    from leat import lm
+    with lm.Model("model.gguf") as model, model.session() as session:
+        print(session.generate("Once upon a time", max_tokens=100, temperature=0).text)
+        for piece in session.stream("Once upon a time"):
+            print(piece.text, end="", flush=True)
+
+A `Model` is read-only and may be shared between threads; a `Session` is one conversation.  A generation is one call into the library, however many tokens it
+makes, and the interpreter's lock is free meanwhile.  A second call on a session while one is inside raises `StateError`, except ``cancel`` and ``close``, which
+any thread, and a callback, may call at any time.
+"""
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections import deque
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Callable, Deque, Iterator, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+
+from . import _abi
+from ._generate import NO_CALLBACK, Call, Generation, OnToken, Options, Piece, Prompt, Watcher, ids
+from ._handle import Handle, Stay
+from ._library import check, fail, lib, path_bytes, text
+from .errors import LeatError, Status
+from .model import _plain
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["Cache", "CacheStats", "Generation", "Model", "ModelInfo", "Options", "Piece", "Session", "SessionStats", "Stream", "TokenizerInfo",
+           "generate_batch"]
+
+_KV_TYPES = ("f16", "f32", "q8_0")
+_POOLING = ("model", "mean", "cls", "last")
+_WAITING_PIECES = 4096  # of a stream; a reader that is further behind holds the generation up
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model is."""
+
+    architecture: str
+    name: str
+    file_type: str
+    encoder: bool
+    layers: int
+    width: int
+    heads: int
+    kv_heads: int
+    head_width: int
+    ffn_width: int
+    experts: int
+    experts_used: int
+    vocabulary: int
+    train_context: int
+    window: int
+    pooling: str
+    parameters: int
+    weight_bytes: int
+    file_bytes: int
+    weight_bytes_token: int
+    kv_bytes_token: int
+    open_ns: int
+
+
+@dataclass(frozen=True)
+class TokenizerInfo:
+    """What a vocabulary is; an id of -1: it has none."""
+
+    kind: str
+    pre: str
+    tokens: int
+    bos: int
+    eos: int
+    eot: int
+    unk: int
+    sep: int
+    pad: int
+    add_bos: bool
+    add_eos: bool
+    add_space_prefix: bool
+
+
+@dataclass(frozen=True)
+class SessionStats:
+    """What a session holds and did since it was opened."""
+
+    kv_bytes: int
+    scratch_bytes: int
+    evaluated_tokens: int
+    reused_tokens: int
+    prompt_ns: int
+    prompt_tokens: int
+    decode_ns: int
+    decode_tokens: int
+    allocations: int
+    context: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class CacheStats:
+    """What a cache holds and did."""
+
+    models: int
+    hits: int
+    misses: int
+    evictions: int
+    bytes: int
+    max_bytes: int
+
+
+def _choice(names: Tuple[str, ...], name: str, what: str) -> int:
+    if name not in names:
+        fail(Status.EINVAL, f"{what} is '{name}', not one of {', '.join(names)}")
+    return names.index(name)
+
+
+def _options(threads: int, prefetch: bool, lock: bool) -> _abi.LmOptions:
+    options = _abi.LmOptions()
+    lib.leat_lm_options_default(options)
+    options.threads, options.flags = threads, (1 if prefetch else 0) | (2 if lock else 0)
+    return options
+
+
+def _raw(value: Union[str, bytes]) -> bytes:
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+
+
+class Model:
+    """A GGUF model.
+
+    path: the file; or give its bytes by ``Model.from_bytes``.  threads: of the model's own pool, 0 = all usable CPUs.  prefetch: read the weights ahead while
+    opening.  lock: keep them in memory (mlock).  Raises FormatError, UnsupportedError, LeatError (EIO, ENOMEM, ELIMIT).
+    """
+
+    def __init__(self, path: "os.PathLike[str] | str", *, threads: int = 0, prefetch: bool = False, lock: bool = False) -> None:
+        pointer, error = ctypes.c_void_p(), _abi.Error()
+        check(lib.leat_lm_open(path_bytes(path), _options(threads, prefetch, lock), pointer, error), error)
+        self._adopt(pointer)
+
+    @classmethod
+    def from_bytes(cls, data: "bytes | bytearray | memoryview | np.ndarray", *, threads: int = 0) -> "Model":
+        """Opens a model in memory, which is not copied and must not change while the model is open."""
+        pointer, error, memory = ctypes.c_void_p(), _abi.Error(), np.frombuffer(data, np.uint8)
+        check(lib.leat_lm_open_memory(memory.ctypes.data, memory.nbytes, _options(threads, False, False), pointer, error), error)
+        return cls._of(pointer, memory)
+
+    @classmethod
+    def _of(cls, pointer: ctypes.c_void_p, memory: object = None) -> "Model":
+        model = cls.__new__(cls)
+        model._adopt(pointer, memory)
+        return model
+
+    def _adopt(self, pointer: ctypes.c_void_p, memory: object = None) -> None:
+        assert pointer.value
+        self._handle = Handle(pointer.value, "model", lib.leat_lm_unref, parent=memory)
+        self._handle.finalize(self)
+
+    def _share(self) -> "Model":
+        with self._handle as model:
+            return Model._of(ctypes.c_void_p(lib.leat_lm_ref(model)), self._handle.parent)
+
+    @property
+    def info(self) -> ModelInfo:
+        """What the model is."""
+        record = _abi.LmInfo()
+        with self._handle as model:
+            lib.leat_lm_get_info(model, record)
+            values = _plain(record)
+        return ModelInfo(**{**values, "encoder": bool(record.encoder), "pooling": _POOLING[record.pooling]})
+
+    @property
+    def tokenizer(self) -> TokenizerInfo:
+        """What its vocabulary is."""
+        record = _abi.TokenizerInfo()
+        with self._handle as model:
+            lib.leat_tokenizer_get_info(lib.leat_lm_tokenizer(model), record)
+            values = _plain(record)
+        return TokenizerInfo(**{**values, **{name: bool(values[name]) for name in ("add_bos", "add_eos", "add_space_prefix")}})
+
+    def tokenize(self, prompt: Union[str, bytes], *, specials: bool = True, parse: bool = False) -> np.ndarray:
+        """The ids [n] of a text.  specials: put BOS and EOS around it as the file says.  parse: control tokens written out become their ids."""
+        raw, flags, count = _raw(prompt), (1 if specials else 0) | (2 if parse else 0), ctypes.c_int64()
+        room = len(raw) // 2 + 16
+        with self._handle as model:
+            tokenizer = lib.leat_lm_tokenizer(model)
+            while True:
+                tokens = np.empty(room, np.int32)
+                status = lib.leat_tokenizer_encode(tokenizer, raw, len(raw), flags, tokens.ctypes.data, room, count)
+                if status != Status.ELIMIT or count.value <= room:
+                    check(status)
+                    return tokens[: count.value]
+                room = count.value
+
+    def detokenize(self, tokens: Any, *, specials: bool = False) -> str:
+        """The text of tokens; specials: write control tokens out."""
+        return self.detokenize_bytes(tokens, specials=specials).decode("utf-8", "replace")
+
+    def detokenize_bytes(self, tokens: Any, *, specials: bool = False) -> bytes:
+        """The same as bytes, which need not be whole characters."""
+        array, size = ids(tokens), ctypes.c_size_t()
+        room = 16 * array.size + 64
+        with self._handle as model:
+            tokenizer = lib.leat_lm_tokenizer(model)
+            while True:
+                buffer = ctypes.create_string_buffer(room)
+                status = lib.leat_tokenizer_decode(tokenizer, array.ctypes.data, array.size, int(specials), buffer, room, size)
+                if status != Status.ELIMIT or size.value <= room:
+                    check(status)
+                    return buffer.raw[: size.value]
+                room = size.value
+
+    def token(self, piece: Union[str, bytes]) -> int:
+        """The id of the token that is spelled so in the vocabulary, or -1."""
+        raw = _raw(piece)
+        with self._handle as model:
+            return int(lib.leat_tokenizer_find(lib.leat_lm_tokenizer(model), raw, len(raw)))
+
+    def session(self, *, context: int = 0, batch: int = 0, kv_type: str = "f16", threads: int = 0) -> "Session":
+        """Opens a session.  context: tokens that it can hold, 0 = the model's, at most 8192.  batch: tokens evaluated at once, 0 = 512.
+        kv_type: "f16", "f32" or "q8_0".  threads: at most this many of the pool's, 0 = all."""
+        return Session(self, context=context, batch=batch, kv_type=kv_type, threads=threads)
+
+    def generate(self, prompt: Prompt, **options: "Unpack[Options]") -> Generation:
+        """Generates on a session of its own, which is closed at the end.  See ``Session.generate``."""
+        with self.session() as session:
+            return session.generate(prompt, **options)
+
+    def close(self) -> None:
+        """Closes the model; its sessions live on and keep the memory."""
+        self._handle.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether close() was called."""
+        return self._handle.closed
+
+    def __enter__(self) -> "Model":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<leat.lm.Model closed>"
+        info = self.info
+        return f"<leat.lm.Model {info.name or info.architecture} {info.file_type} {info.parameters / 1e6:.1f} M>"
+
+
+def _interruptible(call: Callable[[], int], cancel: Callable[[], None]) -> int:
+    """Runs a call so that Ctrl-C ends it: Python handles signals in the main thread only, and not while that is inside C."""
+    if threading.current_thread() is not threading.main_thread():
+        return call()
+    done: "Future[int]" = Future()
+
+    def work() -> None:
+        try:
+            done.set_result(call())
+        except BaseException as raised:  # noqa: B902 - handed over
+            done.set_exception(raised)
+
+    threading.Thread(target=work, name="leat", daemon=True).start()
+    try:
+        return done.result()
+    except BaseException:
+        while not done.done():  # a cancel before the call has begun is lost
+            cancel()
+            try:
+                done.exception(0.01)
+            except BaseException:  # noqa: B902 - the time is up, or Ctrl-C again: the call must end before its memory goes
+                pass
+        raise
+
+
+class Session:
+    """One conversation: a KV cache and the tokens that it holds.  Open it by ``model.session()``."""
+
+    def __init__(self, model: Model, *, context: int = 0, batch: int = 0, kv_type: str = "f16", threads: int = 0) -> None:
+        options, pointer, error = _abi.SessionOptions(), ctypes.c_void_p(), _abi.Error()
+        lib.leat_lm_session_options_default(options)
+        options.context, options.batch, options.threads = context, batch, threads
+        options.kv_type = _choice(_KV_TYPES, kv_type, "kv_type")
+        with model._handle as native:
+            check(lib.leat_lm_session_open(native, options, pointer, error), error)
+        assert pointer.value
+        self._handle = Handle(pointer.value, "session", lib.leat_lm_session_close, lib.leat_lm_cancel, parent=model._handle.parent)
+        self._handle.finalize(self)
+        self._model = model._share()
+        self._vocabulary = self._model.info.vocabulary
+        self._context = self.stats.context
+
+    @property
+    def model(self) -> Model:
+        """The model of the session, which it keeps open."""
+        return self._model
+
+    # ---- generating
+
+    def _call(self, prompt: Prompt, options: Any) -> Call:
+        return Call(prompt, self._context, self._vocabulary, self._model.tokenize, options)
+
+    def generate(self, prompt: Prompt, *, on_token: Optional[OnToken] = None, **options: "Unpack[Options]") -> Generation:
+        """Continues a prompt, a text or tokens, in one call of the library.
+
+        on_token: called with each Piece in this thread; returning False, or raising, ends the generation.  It may call ``cancel`` and ``close``, and nothing
+        else of this session.  options: see Options.  A failure's exception has what was made until then as ``generation``."""
+        call, error = self._call(prompt, options), _abi.Error()
+        with self._handle.exclusive() as session:
+            if on_token is None:
+                status = _interruptible(lambda: lib.leat_lm_generate(session, call.request, call.result, NO_CALLBACK, None, error),
+                                        lambda: lib.leat_lm_cancel(session))
+            else:
+                told = on_token
+                watcher = Watcher(lambda _, piece: told(piece), lambda: self._handle.closed)
+                status = lib.leat_lm_generate(session, call.request, call.result, watcher.function, None, error)
+                watcher.reraise()
+        return call.finish(status, error)
+
+    def stream(self, prompt: Prompt, **options: "Unpack[Options]") -> "Stream":
+        """Starts a generation in a thread of its own and iterates over its Pieces.  Leaving the loop, or dropping the Stream, ends the generation; a slow reader
+        holds it up once some thousand pieces wait."""
+        return Stream(self, prompt, options)
+
+    def start(self, prompt: Prompt, *, on_token: Optional[OnToken] = None, **options: "Unpack[Options]") -> "Future[Generation]":
+        """Starts a generation in a thread of its own; the Future has its Generation.  on_token is called in that thread; ``session.cancel`` ends it."""
+        done: "Future[Generation]" = Future()
+        done.set_running_or_notify_cancel()
+
+        def work() -> None:
+            try:
+                done.set_result(self.generate(prompt, on_token=on_token, **options))
+            except BaseException as raised:  # noqa: B902 - handed over
+                done.set_exception(raised)
+
+        threading.Thread(target=work, name="leat", daemon=True).start()
+        return done
+
+    def cancel(self) -> None:
+        """Asks whatever the session is doing to stop, within a token: it raises CancelledError.  Any thread, and callbacks."""
+        with self._handle as session:
+            lib.leat_lm_cancel(session)
+
+    # ---- evaluating
+
+    def sync(self, tokens: Any) -> None:
+        """Makes the session hold exactly these tokens: what it has in common with them from the start is kept, what is missing is evaluated."""
+        array, error = ids(tokens), _abi.Error()
+        with self._handle.exclusive() as session:
+            check(lib.leat_lm_sync(session, array.ctypes.data, array.size, error), error)
+
+    def sync_logits(self, tokens: Any) -> np.ndarray:
+        """The same, and the logits of every position [tokens, vocabulary]; evaluates all anew."""
+        array, error = ids(tokens), _abi.Error()
+        logits = np.empty((array.size, self._vocabulary), np.float32)
+        with self._handle.exclusive() as session:
+            check(lib.leat_lm_sync_logits(session, array.ctypes.data, array.size, logits.ctypes.data, error), error)
+        return logits
+
+    def logits(self) -> np.ndarray:
+        """The logits [vocabulary] of the token after the last one: a read-only view of the session's memory, overwritten by its next call."""
+        pointer = ctypes.c_void_p()
+        with self._handle.exclusive() as session:
+            check(lib.leat_lm_logits(session, pointer))
+            return self._view(pointer, self._vocabulary)
+
+    @property
+    def tokens(self) -> np.ndarray:
+        """A copy of the tokens that the session holds."""
+        pointer, count = ctypes.c_void_p(), ctypes.c_int64()
+        with self._handle.exclusive() as session:
+            lib.leat_lm_session_tokens(session, pointer, count)
+            return np.frombuffer(ctypes.string_at(pointer, 4 * count.value), np.int32).copy() if count.value else np.empty(0, np.int32)
+
+    def _view(self, pointer: ctypes.c_void_p, count: int) -> np.ndarray:
+        assert pointer.value
+        memory = (ctypes.c_float * count).from_address(pointer.value)
+        memory._owner = Stay(self._handle)  # the memory is freed when the session is closed and the last view is gone
+        array = np.frombuffer(memory, np.float32)
+        array.flags.writeable = False
+        return array
+
+    # ---- keeping
+
+    def save(self, path: "os.PathLike[str] | str") -> None:
+        """Writes tokens, KV cache and the state of the random numbers to a file."""
+        error = _abi.Error()
+        with self._handle.exclusive() as session:
+            check(lib.leat_lm_session_save(session, path_bytes(path), error), error)
+
+    def load(self, path: "os.PathLike[str] | str") -> None:
+        """Reads what save() wrote, for the same model and kv_type.  On failure the session is empty."""
+        error = _abi.Error()
+        with self._handle.exclusive() as session:
+            check(lib.leat_lm_session_load(session, path_bytes(path), error), error)
+
+    @property
+    def stats(self) -> SessionStats:
+        """What the session holds and did."""
+        record = _abi.SessionStats()
+        with self._handle.exclusive() as session:
+            lib.leat_lm_session_get_stats(session, record)
+            return SessionStats(**_plain(record))
+
+    def close(self) -> None:
+        """Closes the session.  A generation in progress is cancelled; views stay valid.  Any thread, and callbacks."""
+        self._handle.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether close() was called."""
+        return self._handle.closed
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Channel:
+    """Pieces between the generating thread and a reader, who may be slow or gone."""
+
+    def __init__(self) -> None:
+        self._pieces: Deque[Piece] = deque()
+        self._changed = threading.Condition()
+        self.gone = self._ended = False
+        self.result: Optional[Generation] = None
+        self.raised: Optional[BaseException] = None
+
+    def put(self, piece: Piece, stopped: Callable[[], bool]) -> bool:
+        """Called in the generating thread.  False: nobody reads any more."""
+        with self._changed:
+            while len(self._pieces) >= _WAITING_PIECES and not self.gone and not stopped():
+                self._changed.wait(0.05)
+            self._pieces.append(piece)
+            self._changed.notify_all()
+            return not self.gone
+
+    def end(self, result: Optional[Generation], raised: Optional[BaseException]) -> None:
+        with self._changed:
+            self.result, self.raised, self._ended = result, raised, True
+            self._changed.notify_all()
+
+    def get(self) -> Optional[Piece]:
+        """The next piece; None at the end."""
+        with self._changed:
+            while not self._pieces and not self._ended:
+                self._changed.wait()
+            self._changed.notify_all()
+            return self._pieces.popleft() if self._pieces else None
+
+    def leave(self) -> None:
+        with self._changed:
+            self.gone = True
+            self._changed.notify_all()
+
+    def wait(self) -> None:
+        with self._changed:
+            while not self._ended:
+                self._changed.wait()
+
+
+def _stream_main(session: Session, channel: _Channel, prompt: Prompt, options: Any) -> None:
+    """The thread of a stream; it does not know the Stream, so that one may be dropped."""
+    handle = session._handle
+    try:
+        result = session.generate(prompt, on_token=lambda piece: channel.put(piece, lambda: handle.closed), **options)
+    except BaseException as raised:  # noqa: B902 - handed over
+        channel.end(None, raised)
+    else:
+        channel.end(result, None)
+
+
+class Stream(Iterator[Piece]):
+    """An iterator over the Pieces of a generation that runs in a thread.  ``result`` is the Generation at its end."""
+
+    def __init__(self, session: Session, prompt: Prompt, options: Any) -> None:
+        self._session, self._channel = session, _Channel()
+        threading.Thread(target=_stream_main, args=(session, self._channel, prompt, options), name="leat", daemon=True).start()
+
+    def __next__(self) -> Piece:
+        piece = self._channel.get()
+        if piece is not None:
+            return piece
+        raised, self._channel.raised = self._channel.raised, None
+        if raised is not None:
+            raise raised
+        raise StopIteration
+
+    @property
+    def result(self) -> Generation:
+        """Waits for the end: the Generation, or the exception of a failure."""
+        self._channel.wait()
+        if self._channel.result is None:
+            if self._channel.raised is not None:
+                raise self._channel.raised
+            fail(Status.ESTATE, "the stream has failed")
+        return self._channel.result
+
+    def close(self) -> None:
+        """Ends the generation and waits for it; the session may be used again."""
+        self._channel.leave()
+        try:
+            self._session.cancel()
+        except LeatError:
+            pass  # closed: that has cancelled it
+        self._channel.wait()
+
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        channel = getattr(self, "_channel", None)
+        if channel is not None:
+            channel.gone = True  # the next token ends it; nothing waits in a destructor
+
+
+def generate_batch(sessions: Sequence[Session], prompts: Sequence[Prompt], *, on_token: Optional[Callable[[int, Piece], object]] = None,
+                   return_errors: bool = False, **options: "Unpack[Options]") -> List[Union[Generation, LeatError]]:
+    """Continues many prompts over some sessions of one model, decoded together: as many at once as there are sessions.
+
+    on_token: called with the prompt's index and each Piece; returning False ends that one, raising ends all.  return_errors: a failed one's exception
+    stands in the list in place of its Generation; else the first one is raised when all are done."""
+    if not sessions:
+        fail(Status.EINVAL, "no session to generate in")
+    count, error = len(prompts), _abi.Error()
+    calls = [sessions[0]._call(prompt, options) for prompt in prompts]
+    for call in calls:
+        call.request.max_tokens = min(call.request.max_tokens, 2**31)
+    requests, results = (_abi.Request * count)(*[c.request for c in calls]), (_abi.Result * count)(*[c.result for c in calls])
+    statuses, users = (ctypes.c_int * count)(), (ctypes.c_void_p * count)(*range(1, count + 1))
+    watcher = Watcher(on_token, lambda: any(s.closed for s in sessions)) if on_token is not None else None
+    with ExitStack() as inside:
+        pointers = (ctypes.c_void_p * len(sessions))(*[inside.enter_context(s._handle.exclusive()) for s in sessions])
+
+        def run() -> int:
+            return int(lib.leat_lm_generate_batch(pointers, len(sessions), requests, results, count, watcher.function if watcher else NO_CALLBACK, users,
+                                                  statuses, error))
+
+        def cancel() -> None:
+            for pointer in pointers:
+                lib.leat_lm_cancel(pointer)
+
+        status = run() if watcher else _interruptible(run, cancel)
+    if watcher:
+        watcher.reraise()
+    if status != Status.OK and all(s == Status.OK for s in statuses):
+        check(status, error)  # of the call, not of one request
+    made: List[Union[Generation, LeatError]] = []
+    for index, call in enumerate(calls):
+        call.result = results[index]
+        try:
+            made.append(call.finish(statuses[index], error if statuses[index] == error.status else _abi.Error()))
+        except LeatError as failure:
+            if not return_errors:
+                raise
+            made.append(failure)
+    return made
+
+
+class Cache:
+    """Models by path: opened at first use, closed when the bytes of all exceed ``max_bytes`` (0 = no limit), least recently used first.  Any thread."""
+
+    def __init__(self, max_bytes: int = 0, *, threads: int = 0, prefetch: bool = False, lock: bool = False) -> None:
+        pointer, error = ctypes.c_void_p(), _abi.Error()
+        check(lib.leat_lm_cache_open(max_bytes, _options(threads, prefetch, lock), pointer, error), error)
+        assert pointer.value
+        self._handle = Handle(pointer.value, "cache", lib.leat_lm_cache_close)
+        self._handle.finalize(self)
+
+    def get(self, path: "os.PathLike[str] | str") -> Model:
+        """The model of a file, opened if need be.  Closing it, or the cache, leaves the others' alone."""
+        pointer, error = ctypes.c_void_p(), _abi.Error()
+        with self._handle as cache:
+            check(lib.leat_lm_cache_get(cache, path_bytes(path), pointer, error), error)
+        return Model._of(pointer)
+
+    @property
+    def stats(self) -> CacheStats:
+        """What the cache holds and did."""
+        record = _abi.CacheStats()
+        with self._handle as cache:
+            lib.leat_lm_cache_get_stats(cache, record)
+        return CacheStats(**_plain(record))
+
+    def close(self) -> None:
+        """Drops the cache's models; those in use live on."""
+        self._handle.close()
+
+    def __enter__(self) -> "Cache":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
