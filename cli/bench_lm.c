@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "leat/generate.h"
 #include "lm_setup.h"
 #include "machine.h"
 #include "report.h"
@@ -52,6 +53,26 @@ static int run_prompt(lm_bench *b, leat_error *error) { return leat_lm_sync(b->s
 static int run_decode(lm_bench *b, leat_error *error) {
     int failed = LEAT_OK;
     for (int64_t i = 1; failed == LEAT_OK && i <= b->made && !cli_interrupted(); i++) failed = leat_lm_sync(b->sessions[0], b->tokens, i, error);
+    return failed;
+}
+
+/* All sessions continue one token each, as many tokens as a single one would. */
+static int run_batch(lm_bench *b, leat_error *error) {
+    leat_lm_request *requests = calloc((size_t)b->contexts, sizeof *requests);
+    leat_lm_result  *results = calloc((size_t)b->contexts, sizeof *results);
+    int failed = requests && results ? LEAT_OK : LEAT_ENOMEM;
+    for (int i = 0; failed == LEAT_OK && i < b->contexts; i++) {
+        leat_lm_request_default(&requests[i]);
+        leat_lm_result_init(&results[i]);
+        requests[i].tokens = b->tokens + i;
+        requests[i].n_tokens = 1;
+        requests[i].max_tokens = b->made;
+        requests[i].flags = LEAT_GENERATE_IGNORE_EOS;
+        requests[i].sampling.temperature = 0;
+    }
+    if (failed == LEAT_OK) failed = leat_lm_generate_batch(b->sessions, b->contexts, requests, results, b->contexts, NULL, NULL, NULL, error);
+    free(requests);
+    free(results);
     return failed;
 }
 
@@ -217,7 +238,7 @@ static void fill_tokens(lm_bench *b, int64_t room, int32_t vocabulary) {
 static int run_tests(lm_bench *b) {
     int before = b->n, status = CLI_DONE;
     if (b->prompt > 0 && b->contexts == 1) status = run_test(b, run_prompt, "pp", b->prompt);
-    if (status == CLI_DONE && b->made > 0) status = run_test(b, run_decode, "tg", b->made);
+    if (status == CLI_DONE && b->made > 0) status = run_test(b, b->contexts > 1 ? run_batch : run_decode, "tg", b->made);
     if (cli_int(b->args, OPT_FORMAT) == BENCH_JSONL)
         for (int i = before; i < b->n; i++) cli_print_json(json_result(&b->results[i]));
     return status;

@@ -117,13 +117,14 @@ static void print_results(const bench_result *results, int n, int form, const le
 
 /* "1,2,4" into numbers.  0, or 2 after a message. */
 static int parse_threads(const char *text, bench_threads *threads) {
+    const char *at = text;
     for (threads->count = 0; threads->count < BENCH_MOST_THREADS;) {
         char *end;
-        long  n = strtol(text, &end, 10);
-        if (end == text || n < 0 || n > 256 || (*end && *end != ',')) break;
+        long  n = strtol(at, &end, 10);
+        if (end == at || n < 0 || n > 256 || (*end && *end != ',')) break;
         threads->of[threads->count++] = (int)n;
         if (!*end) return CLI_DONE;
-        text = end + 1;
+        at = end + 1;
     }
     return cli_usage("--threads: '%s' is not a list of at most %d numbers from 0 to 256", text, BENCH_MOST_THREADS);
 }
