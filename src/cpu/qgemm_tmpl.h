@@ -89,7 +89,10 @@ INLINE void dots_4(VI acc[MOST][NV], const uint8_t *w, const int8_t *x, int64_t 
         UNROLL_V for (int v = 0; v < NV; v++) wv[v] = LOADI(w + 4 * (k * ROWS + v * LANES));
         UNROLL_T for (int i = 0; i < T; i++) {
             VI xv = SETX(x + i * ldq + 4 * k);
-            UNROLL_V for (int v = 0; v < NV; v++) part[i][v] = k ? ADD16(part[i][v], DOT16(wv[v], xv)) : DOT16(wv[v], xv);
+            UNROLL_V for (int v = 0; v < NV; v++) {
+                part[i][v] = k ? ADD16(part[i][v], DOT16(wv[v], xv)) : DOT16(wv[v], xv);
+                __asm__("" : "+v"(part[i][v])); /* or gcc adds in another order, with more values than registers */
+            }
         }
     }
     UNROLL_T for (int i = 0; i < T; i++)

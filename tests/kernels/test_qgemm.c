@@ -3,6 +3,7 @@
 
 #include "base/fp16.h"
 #include "cpu/blocks.h"
+#include "cpu/qdot.h"
 #include "cpu/qgemm.h"
 
 static const int types[] = {0, 1, 2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 20, 23, 30};
@@ -197,9 +198,45 @@ static void values_do_not_depend_on_the_cut(void **state) {
     }
 }
 
+/* ---- rounding of activations -------------------------------------------------------------------------------------------------- */
+
+enum { MOST_COLS = 200, GROUPS = (MOST_COLS + 31) / 32 };
+
+typedef struct rounded {
+    int8_t  q[32 * GROUPS];
+    float   scale[GROUPS], bias[GROUPS];
+    int16_t sum[2 * GROUPS];
+} rounded;
+
+static void rounding_gives_the_same_bits_at_every_level(void **state) {
+    static const float odd[] = {0, 1e-31f, 1e-38f, 3.4028235e38f, INFINITY, -INFINITY, NAN, 0.5f, 127, -127};
+    for (int round = 0; round < 400; round++) {
+        float  *x = kt_alloc(MOST_COLS);
+        int     cols = kt_int(1, MOST_COLS);
+        rounded want, got;
+        memset(&want, 0, sizeof want);
+        for (int i = 0; i < cols; i++) x[i] = round % 3 == 1 ? ldexpf(x[i], kt_int(-40, 40)) : round % 3 == 2 ? (float)kt_int(-254, 254) / 2 : x[i];
+        if (round % 4 == 0) x[kt_int(0, cols - 1)] = odd[kt_int(0, (int)(sizeof odd / sizeof *odd) - 1)];
+        leat__cpu_select(LEAT_ISA_REF);
+        leat__qdot.round(x, cols, want.q, want.scale, want.bias, want.sum);
+        KT_EACH_LEVEL(level) {
+            memset(&got, 0, sizeof got);
+            leat__qdot.round(x, cols, got.q, got.scale, got.bias, got.sum);
+            assert_memory_equal(want.q, got.q, sizeof got.q);
+            assert_memory_equal(want.sum, got.sum, sizeof got.sum);
+            for (int g = 0; g < GROUPS; g++) {
+                assert_true(want.scale[g] == got.scale[g] || (isnan(want.scale[g]) && isnan(got.scale[g])));
+                assert_true(want.bias[g] == got.bias[g] || (isnan(want.bias[g]) && isnan(got.bias[g])));
+            }
+        }
+        kt_free(x);
+    }
+}
+
 int main(void) {
     kt_seed(NULL);
     const struct CMUnitTest tests[] = {cmocka_unit_test(agrees_with_float64), cmocka_unit_test(extremes_do_not_saturate),
-                                       cmocka_unit_test(values_do_not_depend_on_the_cut)};
+                                       cmocka_unit_test(values_do_not_depend_on_the_cut),
+                                       cmocka_unit_test(rounding_gives_the_same_bits_at_every_level)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
