@@ -1,9 +1,9 @@
 """bench_bindings.py - what a binding costs: 100 tokens through C, Go and Python, by one call, by a call a token, and by a process a request.
 
-Workers (call_cost.c, worker/main.go, call_cost.py) open the model once and generate when told.  A round asks all of them in a new random order, so drift of the
-machine falls on all alike; a session is started anew some times, so the luck of a process's memory does too.  A contestant's figure is the mean of the logarithm of
-its time divided by that of "C, one call" in the same round, with the 95 % interval (Student's t over rounds); "C, again" is a second process of the same, and tells
-what the method cannot see.
+Workers (call_cost.c, worker/main.go, call_cost.py) open the model once and generate when told.  A round asks the one-call contestants in a new random order, and
+every eighth round all of them, so drift of the machine falls on all alike; all processes are started anew for every session.  A contestant's figure is the
+Hodges-Lehmann estimate of its time divided by that of "C, one call" in the same round (the median of all means of two rounds, on logarithms), with the 95 % interval of
+Wilcoxon's signed ranks: bursts of foreign load do not move it.  "C, again" is a second process of the same program: what it shows is the noise.
 """
 import argparse
 import json
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-STUDENT = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26, 10: 2.23, 15: 2.13, 20: 2.09, 30: 2.04, 60: 2.00}
+OFTEN = ("C, one call", "C, again", "Go, one call", "Python, one call")
 CONTESTANTS = [  # name, worker, what it is told
     ("C, one call", "c", "once"), ("C, again", "c2", "once"), ("C, one call and a callback", "c", "callback"), ("C, a call a step", "c", "tokens"),
     ("Go, one call", "go", "once"), ("Go, one call and a callback", "go", "callback"), ("Go, channel", "go", "stream"), ("Go, a call a step", "go", "tokens"),
@@ -23,10 +23,6 @@ CONTESTANTS = [  # name, worker, what it is told
     ("Python, a call a step", "py", "tokens")]
 TEXT = "the quick brown fox jumps over the lazy dog and runs away from it all"
 IN_PYTHON = "import sys; from leat import lm; m = lm.Model(sys.argv[1], threads=int(sys.argv[2])); print(m.generate(sys.argv[4], max_tokens=int(sys.argv[3]), temperature=0, ignore_eos=True).text)"
-
-
-def student(n):
-    return STUDENT[max(k for k in STUDENT if k <= max(1, n - 1))]
 
 
 class Worker:
@@ -59,11 +55,11 @@ def measure_session(args, record):
         spent, calls, check = workers[worker].ask(what)  # warms up
         checks.append(int(check))
         record["calls"][name] = int(calls)
-    for _ in range(args.rounds):
-        times = {}
-        for name, worker, what in random.sample(CONTESTANTS, len(CONTESTANTS)):
-            times[name] = int(workers[worker].ask(what)[0])
-        record["rounds"].append(times)
+    rounds = []
+    for number in range(args.rounds):
+        asked = [c for c in CONTESTANTS if number % 8 == 0 or c[0] in OFTEN]
+        rounds.append({name: int(workers[worker].ask(what)[0]) for name, worker, what in random.sample(asked, len(asked))})
+    record["sessions"].append(rounds)
     for name, count in (("c", 10**7), ("go", 10**6), ("py", 10**5)):
         record["cross_ns"].setdefault(name, []).append(float(workers[name].ask(f"cross {count}")[0]))
         record["back_ns"].setdefault(name, []).append(float(workers[name].ask(f"back {count}")[0]))
@@ -94,23 +90,27 @@ def measure_processes(args, record):
 
 def interval(record, name):
     """(ratio to C, lower, upper), as factors."""
-    logs = [math.log(r[name] / r["C, one call"]) for r in record["rounds"] if name in r]
-    mean = statistics.fmean(logs)
-    half = student(len(logs)) * statistics.stdev(logs) / math.sqrt(len(logs)) if len(logs) > 1 else float("inf")
-    return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
+    logs = [math.log(r[name] / r["C, one call"]) for rounds in record["sessions"] for r in rounds if name in r]
+    n = len(logs)
+    walsh = sorted((logs[i] + logs[j]) / 2 for i in range(n) for j in range(i, n))
+    outside = max(0, int(n * (n + 1) / 4 - 1.96 * math.sqrt(n * (n + 1) * (2 * n + 1) / 24)))  # Walsh averages beyond either end
+    return tuple(math.exp(value) for value in (statistics.median(walsh), walsh[outside], walsh[-1 - outside]))
+
+
+def middle_ms(record, name):
+    return statistics.median(r[name] for rounds in record["sessions"] for r in rounds if name in r) / 1e6
 
 
 def report(args, record):
     checks = {check for values in record["checks"].values() for check in values}
-    lines = [f"{args.tokens} tokens after a prompt of 16, {os.path.basename(args.model)}, {args.threads} thread(s), {len(record['rounds'])} rounds in "
-             f"{record['sessions']} sessions; " + ("all made the same tokens" if len(checks) == 1 else f"NOT all made the same tokens: {sorted(checks)}"), "",
+    lines = [f"{args.tokens} tokens after a prompt of 16, {os.path.basename(args.model)}, {args.threads} thread(s), {len(record['sessions'])} sessions, "
+             f"{sum(map(len, record['sessions']))} rounds; " + ("all made the same tokens" if len(checks) == 1 else f"NOT all made the same tokens: {sorted(checks)}"), "",
              "| | ms | beside C | 95 % interval | crossings | peak RSS MB | of it own MB |", "|:--|--:|--:|:-:|--:|--:|--:|"]
     for name, worker, _ in CONTESTANTS:
         ratio, low, high = interval(record, name)
         peak, own = (statistics.median(column) / 1024 for column in zip(*record["memory_kb"][worker]))
-        middle = statistics.median(r[name] for r in record["rounds"]) / 1e6
-        lines.append(f"| {name} | {middle:.1f} | {(ratio - 1) * 100:+.2f} % | {(low - 1) * 100:+.2f} .. {(high - 1) * 100:+.2f} % | {record['calls'][name]} | {peak:.0f} | {own:.0f} |")
-    base = statistics.median(r["C, one call"] for r in record["rounds"])
+        lines.append(f"| {name} | {middle_ms(record, name):.1f} | {(ratio - 1) * 100:+.2f} % | {(low - 1) * 100:+.2f} .. {(high - 1) * 100:+.2f} % | {record['calls'][name]} | {peak:.0f} | {own:.0f} |")
+    base = 1e6 * middle_ms(record, "C, one call")
     for name, runs in record["processes"].items():
         middle, peak = statistics.median(r[0] for r in runs), statistics.median(r[1] for r in runs) / 1024
         lines.append(f"| {name} | {middle / 1e6:.1f} | {(middle / base - 1) * 100:+.1f} % | | | {peak:.0f} | |")
@@ -129,18 +129,17 @@ def main():
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("-t", "--threads", type=int, default=1)
     parser.add_argument("-n", "--tokens", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=10, help="in a session")
-    parser.add_argument("--sessions", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=16, help="in a session")
+    parser.add_argument("--sessions", type=int, default=4)
     parser.add_argument("--processes", type=int, default=5)
     parser.add_argument("--record", help="JSON file that keeps all rounds; what is there is added to")
     parser.add_argument("--report", action="store_true", help="measure nothing, print what the record holds")
     args = parser.parse_args()
-    record = {"rounds": [], "sessions": 0, "checks": {}, "calls": {}, "cross_ns": {}, "back_ns": {}, "memory_kb": {}, "processes": {}}
+    record = {"sessions": [], "checks": {}, "calls": {}, "cross_ns": {}, "back_ns": {}, "memory_kb": {}, "processes": {}}
     if args.record and os.path.exists(args.record):
         record = json.load(open(args.record))
     for _ in range(0 if args.report else args.sessions):
         measure_session(args, record)
-        record["sessions"] += 1
     if not args.report:
         measure_processes(args, record)
     if args.record:

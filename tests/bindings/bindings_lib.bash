@@ -9,6 +9,12 @@ export GOCACHE=$LEAT_BUILD/go-cache GOTOOLCHAIN=local GOPROXY=off GOFLAGS=-build
 for PYTHON in python3 /usr/bin/python3; do "$PYTHON" -c 'import numpy' 2>/dev/null && break || PYTHON=; done
 GO=$(command -v go || ls /usr/lib/go/bin/go 2>/dev/null)
 
+# A small language model: the shared one, else the bundled one.
+LM=${LEAT_TEST_LM:-${LEAT_SHARED:-../shared}/models/llm/stories260K.gguf}
+[ -e "$LM" ] || LM=$(ls models/*.gguf 2>/dev/null | head -n 1)
+LM=$(realpath "$LM" 2>/dev/null)
+[ -z "$LM" ] || export LEAT_TEST_LM=$LM
+
 # same_output NAME...: true when all the files $scratch/NAME are equal and not empty.
 same_output() { local first=$1 name; for name in "$@"; do [ -s "$scratch/$name" ] && cmp "$scratch/$first" "$scratch/$name" >>"$scratch/err" 2>&1 || return 1; done; }
 # The examples in C, which the bindings' ones must agree with: c_example NAME ARGUMENT... -> $scratch/c

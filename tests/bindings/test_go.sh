@@ -21,3 +21,8 @@ model_example_agrees() {
         "$scratch/run_model" "$MODEL" >"$scratch/go" 2>>"$scratch/err" && same_output c go
 }
 check model_example_agrees model_example_agrees
+generate_example_agrees() {
+    c_example generate "$LM" 'Once upon a time' && (cd examples/go && "$GO" build -o "$scratch/generate" ./generate) 2>>"$scratch/err" &&
+        "$scratch/generate" "$LM" 'Once upon a time' >"$scratch/go" 2>>"$scratch/err" && same_output c go
+}
+if [ -n "$LM" ]; then check generate_example_agrees generate_example_agrees; else echo "skip generate_example_agrees: no language model"; fi

@@ -24,3 +24,7 @@ else echo "skip installs_by_pip: no venv (Debian: python3-venv)"; fi
 
 model_example_agrees() { c_example run_model "$MODEL" && "$PYTHON" examples/python/run_model.py "$MODEL" >"$scratch/py" 2>>"$scratch/err" && same_output c py; }
 check model_example_agrees model_example_agrees
+generate_example_agrees() {
+    c_example generate "$LM" 'Once upon a time' && "$PYTHON" examples/python/generate.py "$LM" 'Once upon a time' >"$scratch/py" 2>>"$scratch/err" && same_output c py
+}
+if [ -n "$LM" ]; then check generate_example_agrees generate_example_agrees; else echo "skip generate_example_agrees: no language model"; fi

@@ -57,7 +57,7 @@ func Greedy() Sampling { return Sampling{Temperature: Float(0)} }
 type Request struct {
 	Prompt       string
 	Tokens       []int32 // in place of Prompt: used as they are, BOS is not added
-	MaxTokens    int     // 0 = 128
+	MaxTokens    int     // 0 = 128, -1 = as many as the context holds
 	Sampling     Sampling
 	Stop         []string // strings that end the text
 	Grammar      string   // GBNF
@@ -254,11 +254,8 @@ func (c *call) setSampling(wanted *Sampling) {
 // place gives the result its arrays.
 func (c *call) place(request *Request, context int) error {
 	c.room, c.nTop = int(c.request.max_tokens), request.NTop
-	if c.room > context {
+	if c.room < 0 || c.room > context {
 		c.room = context
-	}
-	if c.room < 0 {
-		c.room = 0
 	}
 	if request.NTop < 0 || request.NTop > 64 {
 		return native.Fail(leat.EInval, "NTop is %d, not 0..64", request.NTop)
@@ -410,10 +407,10 @@ func (s *Session) GenerateStream(ctx context.Context, request Request) *Stream {
 		ctx = context.Background()
 	}
 	room := request.MaxTokens
-	if room <= 0 {
+	if room == 0 {
 		room = 128
 	}
-	if room > s.context {
+	if room < 0 || room > s.context {
 		room = s.context
 	}
 	if room > waitingPieces {

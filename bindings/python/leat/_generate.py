@@ -22,7 +22,7 @@ _SAMPLING = {name for name, *_ in _abi.Sampling._fields_} - {"size", "bias", "n_
 class Options(TypedDict, total=False):
     """How to generate; what is not given is the library's default, named in leat/generate.h."""
 
-    max_tokens: int  #: 128
+    max_tokens: int  #: 128; -1 = as many as the context holds
     temperature: float  #: 0 = greedy
     top_k: int
     top_p: float
@@ -162,7 +162,8 @@ class Call:
             request.json_schema = self._keep(_c_text(schema if isinstance(schema, str) else json.dumps(schema), "a schema"))
 
     def _place_result(self, wanted: Dict[str, Any], context: int, vocabulary: int) -> None:
-        result, room = self.result, max(0, min(self.request.max_tokens, context))
+        result, wanted_tokens = self.result, self.request.max_tokens
+        room = min(wanted_tokens, context) if wanted_tokens >= 0 else context
         self.tokens = np.empty(room, np.int32)
         self.text = np.empty(room * _TEXT_PER_TOKEN + 1, np.uint8)
         result.tokens, result.token_capacity = self.tokens.ctypes.data, room

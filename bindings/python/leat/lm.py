@@ -536,8 +536,6 @@ def generate_batch(sessions: Sequence[Session], prompts: Sequence[Prompt], *, on
         fail(Status.EINVAL, "no session to generate in")
     count, error = len(prompts), _abi.Error()
     calls = [sessions[0]._call(prompt, options) for prompt in prompts]
-    for call in calls:
-        call.request.max_tokens = min(call.request.max_tokens, 2**31)
     requests, results = (_abi.Request * count)(*[c.request for c in calls]), (_abi.Result * count)(*[c.result for c in calls])
     statuses, users = (ctypes.c_int * count)(), (ctypes.c_void_p * count)(*range(1, count + 1))
     watcher = Watcher(on_token, lambda: any(s.closed for s in sessions)) if on_token is not None else None

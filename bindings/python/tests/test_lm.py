@@ -57,6 +57,12 @@ class Generate(Session):
         self.assertGreater(again.cached_tokens, 0)
         self.assertIsNone(again.logprobs)
 
+    def test_no_limit_but_the_context(self):
+        made = self.session.generate(PROMPT, max_tokens=-1, temperature=0, ignore_eos=True)
+        self.assertEqual(made.finish, "context")
+        self.assertGreater(len(made.tokens), 500)
+        self.assertEqual(len(self.greedy(max_tokens=0).tokens), 0)
+
     def test_sampling_options(self):
         one, two = (self.greedy(temperature=1, seed=5, top_k=0).tokens.tolist() for _ in range(2))
         self.assertEqual(one, two)
