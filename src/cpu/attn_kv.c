@@ -98,6 +98,7 @@ typedef struct block {
     const leat_attn_kv *a;
     cut            c;
     int64_t        first, head, from, to; /* first row, kv head, positions that any row sees in this span */
+    int64_t        all_see;               /* no row's view ends before this position */
     int            rows;
     const uint8_t *k, *v;
     float          cap;
@@ -138,14 +139,31 @@ static void few_rows(const block *b, int64_t position, int count) {
     leat__attn_kv_kernels.mix(a->format, b->v + position * a->v_row, a->v_row, count, a->v_width, b->w.s, b->rows, b->w.o, b->w.v_ld);
 }
 
+/* Rows of the block that share how far they see: the upper right of the diagonal's tiles is not computed. */
+enum { BAND = 12 };
+
 static void many_rows(const block *b, int64_t position, int count) {
     const leat_attn_kv *a = b->a;
     const work         *w = &b->w;
-    leat__attn_kv_kernels.transpose(a->format, b->k + position * a->k_row, a->k_row, count, a->k_width, w->k);
-    leat__attn_kv_kernels.product(w->q, w->k_ld, w->k, TILE, b->rows, (int)round_up(count, LANES), a->k_width, w->s, TILE, 0);
+    const uint8_t      *k = b->k + position * a->k_row, *v = b->v + position * a->v_row;
+    int64_t             last, unused;
+    int                 band = position + count > b->all_see ? BAND : ROWS; /* one band where no row is masked at the end */
+    leat__attn_kv_kernels.transpose(a->format, k, a->k_row, count, a->k_width, w->k);
+    for (int r = 0; r < b->rows; r += band) {
+        int rows = (int)min64(band, b->rows - r);
+        seen(a, (b->first + r + rows - 1) / b->c.group, &unused, &last);
+        int columns = (int)round_up(max64(min64(last - position, count), 0), LANES);
+        leat__attn_kv_kernels.product(w->q + r * w->k_ld, w->k_ld, w->k, TILE, rows, columns, a->k_width, w->s + r * TILE, TILE, 0, v, r ? 0 : count * a->v_row);
+    }
     weigh(b, position, count);
-    for (int j = 0; j < count; j++) leat__attn_kv_kernels.load(a->format, b->v + (position + j) * a->v_row, a->v_width, w->v + j * w->v_ld);
-    leat__attn_kv_kernels.product(w->s, TILE, w->v, w->v_ld, b->rows, (int)w->v_ld, count, w->o, w->v_ld, 1);
+    leat__attn_kv_kernels.widen(a->format, v, a->v_row, count, a->v_width, w->v, w->v_ld);
+    for (int r = 0; r < b->rows; r += band) {
+        int rows = (int)min64(band, b->rows - r);
+        seen(a, (b->first + r + rows - 1) / b->c.group, &unused, &last);
+        int depth = (int)max64(min64(last - position, count), 0);
+        leat__attn_kv_kernels.product(w->s + r * TILE, TILE, w->v, w->v_ld, rows, (int)w->v_ld, depth, w->o + r * w->v_ld, w->v_ld, 1, k + TILE * a->k_row,
+                                      r ? 0 : TILE * a->k_row);
+    }
 }
 
 static void give(const block *b, int64_t span, float *partials) {
@@ -171,7 +189,7 @@ void leat__attn_kv_piece(const leat_attn_kv *a, int64_t piece, void *scratch, vo
     b.head = piece / b.c.spans % a->kv_heads;
     b.first = (b.c.blocks - 1 - piece / b.c.spans / a->kv_heads) * ROWS; /* later queries see more and come first */
     b.rows = (int)min64(b.c.rows - b.first, ROWS);
-    seen(a, b.first / b.c.group, &b.from, &ignored);
+    seen(a, b.first / b.c.group, &b.from, &b.all_see);
     seen(a, (b.first + b.rows - 1) / b.c.group, &ignored, &b.to);
     b.from += span * b.c.span;
     if (b.c.spans > 1) b.to = min64(b.to, b.from + b.c.span);

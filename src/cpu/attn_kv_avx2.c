@@ -2,6 +2,7 @@
 #include "cpu/attn_kv_impl.h"
 #include "cpu/simd_avx2.h"
 
+#define HINT _MM_HINT_T0
 #define STRIP 2
 #define AT_ONCE 2
 #define DOT_POSITIONS(rows) ((rows) == 1 ? 8 : 4)
@@ -26,18 +27,27 @@ static inline void V_I8_STORE(void *p, VF v) {
     __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
     _mm_storel_epi64(p, _mm_packs_epi16(words, words));
 }
+static inline VF V_HALF(const uint8_t *p) {
+    uint16_t half;
+    __builtin_memcpy(&half, p, sizeof half);
+    return _mm256_cvtph_ps(_mm_set1_epi16((short)half));
+}
 static inline __m128 V_SUM4(VF a, VF b, VF c, VF d) {
     VF sums = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
     return _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1));
 }
-static inline void V_TRANSPOSE(VF v[W]) {
+static inline __attribute__((always_inline)) void V_TRANSPOSE(VF v[W]) {
     VF t[W], u[W];
+#pragma GCC unroll 8
     for (int i = 0; i < 8; i += 2) t[i] = _mm256_unpacklo_ps(v[i], v[i + 1]), t[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
+#pragma GCC unroll 4
     for (int i = 0; i < 8; i += 4)
+#pragma GCC unroll 2
         for (int k = 0; k < 2; k++) {
             u[i + 2 * k] = _mm256_shuffle_ps(t[i + k], t[i + k + 2], 0x44);
             u[i + 2 * k + 1] = _mm256_shuffle_ps(t[i + k], t[i + k + 2], 0xee);
         }
+#pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         v[i] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x20);
         v[i + 4] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x31);

@@ -9,7 +9,7 @@
 #include "cpu/attn_kv.h"
 #include "leat/common.h"
 
-#define LEAT_ATTN_ROWS 64
+#define LEAT_ATTN_ROWS 96
 #define LEAT_ATTN_TILE 64
 #define LEAT_ATTN_LANES 16
 #define LEAT_ATTN_FEW 4 /* up to so many rows read K and V in place */
@@ -18,10 +18,13 @@ typedef struct leat_attn_kv_table {
     const char *isa;
     void (*store)(leat_kv_format format, const float *x, int64_t width, uint8_t *row);
     void (*load)(leat_kv_format format, const uint8_t *row, int64_t width, float *x);
+    /* Rows [count] of `width` to to [count, ldt]. */
+    void (*widen)(leat_kv_format format, const uint8_t *rows, int64_t stride, int count, int width, float *to, int64_t ldt);
     /* Transposes rows [count] of `width` to to [width, TILE]; columns from `count` on are 0. */
     void (*transpose)(leat_kv_format format, const uint8_t *rows, int64_t stride, int count, int width, float *to);
-    /* c [rows, ldc] = (add ? c : 0) + a [rows, lda] * b [depth, ldb], on the first `columns` (a multiple of LANES). */
-    void (*product)(const float *a, int64_t lda, const float *b, int64_t ldb, int rows, int columns, int depth, float *c, int64_t ldc, int add);
+    /* c [rows, ldc] = (add ? c : 0) + a [rows, lda] * b [depth, ldb], on the first `columns` (a multiple of LANES); meanwhile brings `bytes` at `fetch` nearer. */
+    void (*product)(const float *a, int64_t lda, const float *b, int64_t ldb, int rows, int columns, int depth, float *c, int64_t ldc, int add,
+                    const void *fetch, int64_t bytes);
     /* One row of scores s [TILE] to weights 2^(s - *max): *max and *sum go on; those outside [from, to) become 0.  cap > 0: s = cap * tanh(s) first.
      * Returns what earlier sums must be multiplied with. */
     float (*weights)(float *s, int from, int to, float cap, float *max, float *sum);

@@ -55,6 +55,10 @@ static void load(leat_kv_format format, const uint8_t *row, int64_t width, float
     for (int64_t i = 0; i < width; i++) x[i] = element(format, row, i);
 }
 
+static void widen(leat_kv_format format, const uint8_t *rows, int64_t stride, int count, int width, float *to, int64_t ldt) {
+    for (int j = 0; j < count; j++) load(format, rows + j * stride, width, to + j * ldt);
+}
+
 static void transpose(leat_kv_format format, const uint8_t *rows, int64_t stride, int count, int width, float *to) {
     for (int j = 0; j < LEAT_ATTN_TILE; j++)
         for (int i = 0; i < width; i++) to[i * LEAT_ATTN_TILE + j] = j < count ? element(format, rows + j * stride, i) : 0.0f;
@@ -62,7 +66,9 @@ static void transpose(leat_kv_format format, const uint8_t *rows, int64_t stride
 
 /* ---- products and weights ------------------------------------------------------------------------------------------- */
 
-static void product(const float *a, int64_t lda, const float *b, int64_t ldb, int rows, int columns, int depth, float *c, int64_t ldc, int add) {
+static void product(const float *a, int64_t lda, const float *b, int64_t ldb, int rows, int columns, int depth, float *c, int64_t ldc, int add,
+                    const void *fetch, int64_t bytes) {
+    (void)fetch, (void)bytes;
     for (int r = 0; r < rows; r++) {
         float *to = c + r * ldc;
         for (int j = 0; j < columns && !add; j++) to[j] = 0;
@@ -107,6 +113,6 @@ static void mix(leat_kv_format format, const uint8_t *v, int64_t stride, int cou
 }
 
 void leat__attn_kv_fill_ref(leat_attn_kv_table *table) {
-    *table = (leat_attn_kv_table){.isa = "ref", .store = store, .load = load, .transpose = transpose, .product = product, .weights = weights, .scale = scale,
-                                  .dots = dots, .mix = mix};
+    *table = (leat_attn_kv_table){.isa = "ref", .store = store, .load = load, .widen = widen, .transpose = transpose, .product = product, .weights = weights,
+                                  .scale = scale, .dots = dots, .mix = mix};
 }

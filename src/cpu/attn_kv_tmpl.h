@@ -3,6 +3,7 @@
  *   V_F16(p) V_F16N(p, n)           W halves (n in [1, W): the rest reads as 0)      V_F16_STORE(p, v) V_F16_STOREN(p, v, n)
  *   V_I8(p) V_I8_STORE(p, v)        W int8 to float and back, v integral in [-127, 127]
  *   V_TRANSPOSE(v)                  VF v[W] in place      V_SUM4(a, b, c, d)   the sums of four vectors, an __m128
+ *   V_HALF(p)   one half to all lanes
  *   STRIP                           vectors of columns of the product's register tile, which is MR rows high
  *   AT_ONCE                         rows that dots and mix take at once; MIX_VECTORS(rows), DOT_ROWS(rows): their register tiles
  *
@@ -24,13 +25,18 @@ INLINE float q8_scale(const uint8_t *block) {
     memcpy(&half, block, sizeof half);
     return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half)));
 }
+/* Elements that get() reads at once, all with one scale: whole blocks of Q8_0. */
+#define SPAN(format) ((format) == LEAT_KV_FORMAT_Q8_0 ? Q8_BLOCK / W : 1)
 
-/* Elements i .. i + W of a row; i a multiple of W. */
-INLINE VF get(const leat_kv_format format, const uint8_t *row, int64_t i) {
+/* Vector e of those at i, a multiple of SPAN * W, but for the scale. */
+INLINE VF raw(const leat_kv_format format, const uint8_t *row, int64_t i, const int e) {
     if (format == LEAT_KV_FORMAT_F16) return V_F16(row + 2 * i);
     if (format == LEAT_KV_FORMAT_F32) return V_LOAD((const float *)(const void *)row + i);
-    const uint8_t *block = q8_block(row, i);
-    return V_MUL(V_I8(block + 2 + i % Q8_BLOCK), V_SET(q8_scale(block)));
+    return V_I8(q8_block(row, i) + 2 + e * W);
+}
+INLINE VF get(const leat_kv_format format, const uint8_t *row, int64_t i) {
+    VF v = raw(format, row, i, (int)(i % Q8_BLOCK) / W);
+    return format == LEAT_KV_FORMAT_Q8_0 ? V_MUL(v, V_HALF(q8_block(row, i))) : v;
 }
 INLINE VF get_part(const leat_kv_format format, const uint8_t *row, int64_t i, int64_t n) {
     if (format == LEAT_KV_FORMAT_F16) return V_F16N(row + 2 * i, n);
@@ -47,6 +53,16 @@ static void load(leat_kv_format format, const uint8_t *row, int64_t width, float
     if (format == LEAT_KV_FORMAT_F16) load_row(LEAT_KV_FORMAT_F16, row, width, x);
     else if (format == LEAT_KV_FORMAT_F32) load_row(LEAT_KV_FORMAT_F32, row, width, x);
     else load_row(LEAT_KV_FORMAT_Q8_0, row, width, x);
+}
+
+INLINE void widen_rows(const leat_kv_format format, const uint8_t *rows, int64_t stride, int count, int width, float *to, int64_t ldt) {
+    for (int j = 0; j < count; j++) load_row(format, rows + j * stride, width, to + j * ldt);
+}
+
+static void widen(leat_kv_format format, const uint8_t *rows, int64_t stride, int count, int width, float *to, int64_t ldt) {
+    if (format == LEAT_KV_FORMAT_F16) widen_rows(LEAT_KV_FORMAT_F16, rows, stride, count, width, to, ldt);
+    else if (format == LEAT_KV_FORMAT_F32) widen_rows(LEAT_KV_FORMAT_F32, rows, stride, count, width, to, ldt);
+    else widen_rows(LEAT_KV_FORMAT_Q8_0, rows, stride, count, width, to, ldt);
 }
 
 static void store_q8(const float *x, uint8_t *block) {
@@ -78,10 +94,13 @@ static void store(leat_kv_format format, const float *x, int64_t width, uint8_t 
 /* W positions of W elements, or of the last n. */
 INLINE void transpose_square(const leat_kv_format format, const uint8_t *rows, int64_t stride, int count, int i, int n, float *to) {
     VF v[W];
+#pragma GCC unroll 16
     for (int j = 0; j < W; j++)
         v[j] = j >= count ? V_SET(0.0f) : n == W ? get(format, rows + j * stride, i) : get_part(format, rows + j * stride, i, n);
     V_TRANSPOSE(v);
-    for (int e = 0; e < n; e++) V_STORE(to + e * TILE, v[e]);
+#pragma GCC unroll 16
+    for (int e = 0; e < W; e++)
+        if (e < n) V_STORE(to + e * TILE, v[e]);
 }
 
 INLINE void transpose_rows(const leat_kv_format format, const uint8_t *rows, int64_t stride, int count, int width, float *to) {
@@ -103,7 +122,16 @@ static void transpose(leat_kv_format format, const uint8_t *rows, int64_t stride
 
 /* ---- product -------------------------------------------------------------------------------------------------------- */
 
-INLINE void product_tile(const float *a, int64_t lda, const float *b, int64_t ldb, int depth, float *c, int64_t ldc, int add, const int rows, const int vectors) {
+/* What is fetched meanwhile: a line a step, until there is none. */
+typedef struct ahead {
+    const char *at;
+    int64_t     bytes;
+} ahead;
+
+INLINE void product_tile(const float *a, int64_t lda, const float *b, int64_t ldb, int depth, float *c, int64_t ldc, int add, ahead *next, const int rows,
+                         const int vectors) {
+    const char *fetch = next->at;
+    int64_t     line = next->bytes > 0 ? 64 : 0;
     VF acc[MR * STRIP];
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++)
@@ -111,6 +139,8 @@ INLINE void product_tile(const float *a, int64_t lda, const float *b, int64_t ld
         for (int v = 0; v < vectors; v++) acc[r * vectors + v] = add ? V_LOAD(c + r * ldc + v * W) : V_SET(0.0f);
     for (int d = 0; d < depth; d++, b += ldb) {
         VF bv[STRIP];
+        _mm_prefetch(fetch, HINT);
+        fetch += line;
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) bv[v] = V_LOAD(b + v * W);
 #pragma GCC unroll 6
@@ -124,31 +154,36 @@ INLINE void product_tile(const float *a, int64_t lda, const float *b, int64_t ld
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) V_STORE(c + r * ldc + v * W, acc[r * vectors + v]);
+    next->bytes -= fetch - next->at;
+    next->at = fetch;
 }
 
-INLINE void product_strip(const float *a, int64_t lda, const float *b, int64_t ldb, int rows, int depth, float *c, int64_t ldc, int add, const int vectors) {
+INLINE void product_strip(const float *a, int64_t lda, const float *b, int64_t ldb, int rows, int depth, float *c, int64_t ldc, int add, ahead *next,
+                          const int vectors) {
     int r = 0;
-    for (; r + MR <= rows; r += MR) product_tile(a + r * lda, lda, b, ldb, depth, c + r * ldc, ldc, add, MR, vectors);
+    for (; r + MR <= rows; r += MR) product_tile(a + r * lda, lda, b, ldb, depth, c + r * ldc, ldc, add, next, MR, vectors);
     a += r * lda;
     c += r * ldc;
     switch (rows - r) {
-    case 5: product_tile(a, lda, b, ldb, depth, c, ldc, add, 5, vectors); break;
-    case 4: product_tile(a, lda, b, ldb, depth, c, ldc, add, 4, vectors); break;
-    case 3: product_tile(a, lda, b, ldb, depth, c, ldc, add, 3, vectors); break;
-    case 2: product_tile(a, lda, b, ldb, depth, c, ldc, add, 2, vectors); break;
-    case 1: product_tile(a, lda, b, ldb, depth, c, ldc, add, 1, vectors); break;
+    case 5: product_tile(a, lda, b, ldb, depth, c, ldc, add, next, 5, vectors); break;
+    case 4: product_tile(a, lda, b, ldb, depth, c, ldc, add, next, 4, vectors); break;
+    case 3: product_tile(a, lda, b, ldb, depth, c, ldc, add, next, 3, vectors); break;
+    case 2: product_tile(a, lda, b, ldb, depth, c, ldc, add, next, 2, vectors); break;
+    case 1: product_tile(a, lda, b, ldb, depth, c, ldc, add, next, 1, vectors); break;
     }
 }
 
-static void product(const float *a, int64_t lda, const float *b, int64_t ldb, int rows, int columns, int depth, float *c, int64_t ldc, int add) {
-    int j = 0;
-    for (; j + STRIP * W <= columns; j += STRIP * W) product_strip(a, lda, b + j, ldb, rows, depth, c + j, ldc, add, STRIP);
+static void product(const float *a, int64_t lda, const float *b, int64_t ldb, int rows, int columns, int depth, float *c, int64_t ldc, int add,
+                    const void *fetch, int64_t bytes) {
+    ahead next = {fetch, bytes};
+    int   j = 0;
+    for (; j + STRIP * W <= columns; j += STRIP * W) product_strip(a, lda, b + j, ldb, rows, depth, c + j, ldc, add, &next, STRIP);
     switch ((columns - j) / W) {
 #if STRIP > 3
-    case 3: product_strip(a, lda, b + j, ldb, rows, depth, c + j, ldc, add, 3); break;
-    case 2: product_strip(a, lda, b + j, ldb, rows, depth, c + j, ldc, add, 2); break;
+    case 3: product_strip(a, lda, b + j, ldb, rows, depth, c + j, ldc, add, &next, 3); break;
+    case 2: product_strip(a, lda, b + j, ldb, rows, depth, c + j, ldc, add, &next, 2); break;
 #endif
-    case 1: product_strip(a, lda, b + j, ldb, rows, depth, c + j, ldc, add, 1); break;
+    case 1: product_strip(a, lda, b + j, ldb, rows, depth, c + j, ldc, add, &next, 1); break;
     }
 }
 
@@ -213,27 +248,38 @@ static void scale(float *x, int64_t n, float factor) {
 
 /* ---- few rows: K and V where they lie ------------------------------------------------------------------------------- */
 
-/* `positions` dots for each of `rows` rows of q, whose rows are padded with zeros. */
+/* One position's products with `rows` rows of q, whose rows are padded with zeros; row after row of K, as the hardware fetches ahead best. */
+INLINE void dot_position(const leat_kv_format format, const uint8_t *k, int width, const float *q, int64_t ldq, VF *acc, const int rows, const int step) {
+    int64_t i = 0;
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++) acc[r * step] = V_SET(0.0f);
+    for (; i + SPAN(format) * W <= width; i += SPAN(format) * W) {
+        VF part[4];
+        for (int e = 0; e < SPAN(format); e++) {
+            VF kv = raw(format, k, i, e);
+#pragma GCC unroll 4
+            for (int r = 0; r < rows; r++) {
+                VF qv = V_LOAD(q + r * ldq + i + e * W);
+                if (format != LEAT_KV_FORMAT_Q8_0) acc[r * step] = V_FMA(kv, qv, acc[r * step]);
+                else part[r] = e ? V_FMA(kv, qv, part[r]) : V_MUL(kv, qv);
+            }
+        }
+        if (format != LEAT_KV_FORMAT_Q8_0) continue;
+        const VF scale_of = V_HALF(q8_block(k, i));
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) acc[r * step] = V_FMA(part[r], scale_of, acc[r * step]);
+    }
+    if (i == width) return;
+    VF kv = get_part(format, k, i, width - i);
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++) acc[r * step] = V_FMA(kv, V_LOAD(q + r * ldq + i), acc[r * step]);
+}
+
 INLINE void dot_tile(const leat_kv_format format, const uint8_t *k, int64_t stride, int width, const float *q, int64_t ldq, float *s, const int rows,
                      const int positions) {
-    VF      acc[16];
-    int64_t i = 0;
-#pragma GCC unroll 16
-    for (int e = 0; e < rows * positions; e++) acc[e] = V_SET(0.0f);
-    for (; i + W <= width; i += W) {
+    VF acc[16];
 #pragma GCC unroll 8
-        for (int p = 0; p < positions; p++) {
-            VF kv = get(format, k + p * stride, i);
-#pragma GCC unroll 4
-            for (int r = 0; r < rows; r++) acc[r * positions + p] = V_FMA(kv, V_LOAD(q + r * ldq + i), acc[r * positions + p]);
-        }
-    }
-    if (i < width)
-        for (int p = 0; p < positions; p++) {
-            VF kv = get_part(format, k + p * stride, i, width - i);
-#pragma GCC unroll 4
-            for (int r = 0; r < rows; r++) acc[r * positions + p] = V_FMA(kv, V_LOAD(q + r * ldq + i), acc[r * positions + p]);
-        }
+    for (int p = 0; p < positions; p++) dot_position(format, k + p * stride, width, q, ldq, acc + p, rows, positions);
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++) {
         const VF *a = acc + r * positions;
@@ -249,6 +295,7 @@ INLINE void dots_rows(const leat_kv_format format, const uint8_t *k, int64_t str
     for (; j < count; j++) dot_tile(format, k + j * stride, stride, width, q, ldq, s + j, rows, 1);
 }
 
+/* Columns i .. i + n of V, times the weights; n < W: the rest of a row. */
 INLINE void mix_tile(const leat_kv_format format, const uint8_t *v, int64_t stride, int count, int64_t i, int64_t n, const float *s, float *o, int64_t ldo,
                      const int rows, const int vectors) {
     VF acc[16];
@@ -256,13 +303,20 @@ INLINE void mix_tile(const leat_kv_format format, const uint8_t *v, int64_t stri
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
         for (int c = 0; c < vectors; c++) acc[r * vectors + c] = V_LOAD(o + r * ldo + i + c * W);
-    for (int j = 0; j < count; j++)
+    for (int j = 0; j < count; j++) {
+        const uint8_t *row = v + j * stride;
 #pragma GCC unroll 8
-        for (int c = 0; c < vectors; c++) {
-            VF x = n < W ? get_part(format, v + j * stride, i, n) : get(format, v + j * stride, i + c * W);
+        for (int c = 0; c < vectors; c += SPAN(format))
+            for (int e = 0; e < SPAN(format); e++) {
+                VF x = n < W ? get_part(format, row, i, n) : raw(format, row, i + c * W, e);
 #pragma GCC unroll 4
-            for (int r = 0; r < rows; r++) acc[r * vectors + c] = V_FMA(V_SET(s[r * TILE + j]), x, acc[r * vectors + c]);
-        }
+                for (int r = 0; r < rows; r++) {
+                    float weight = s[r * TILE + j];
+                    if (format == LEAT_KV_FORMAT_Q8_0) weight *= q8_scale(q8_block(row, i + c * W));
+                    acc[r * vectors + c + e] = V_FMA(V_SET(weight), x, acc[r * vectors + c + e]);
+                }
+            }
+    }
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
@@ -272,7 +326,9 @@ INLINE void mix_tile(const leat_kv_format format, const uint8_t *v, int64_t stri
 INLINE void mix_rows(const leat_kv_format format, const uint8_t *v, int64_t stride, int count, int width, const float *s, float *o, int64_t ldo, const int rows) {
     int i = 0;
     for (; i + MIX_VECTORS(rows) * W <= width; i += MIX_VECTORS(rows) * W) mix_tile(format, v, stride, count, i, W, s, o, ldo, rows, MIX_VECTORS(rows));
+    for (; i + 4 * W <= width; i += 4 * W) mix_tile(format, v, stride, count, i, W, s, o, ldo, rows, 4);
     for (; i + 2 * W <= width; i += 2 * W) mix_tile(format, v, stride, count, i, W, s, o, ldo, rows, 2);
+    if (format == LEAT_KV_FORMAT_Q8_0) return;
     for (; i + W <= width; i += W) mix_tile(format, v, stride, count, i, W, s, o, ldo, rows, 1);
     if (i < width) mix_tile(format, v, stride, count, i, width - i, s, o, ldo, rows, 1);
 }
@@ -312,4 +368,4 @@ static void mix(leat_kv_format format, const uint8_t *v, int64_t stride, int cou
 }
 
 #define ATTN_KV_TABLE(name)                                                                                                                             \
-    {.isa = name, .store = store, .load = load, .transpose = transpose, .product = product, .weights = weights, .scale = scale, .dots = dots, .mix = mix}
+    {.isa = name, .store = store, .load = load, .widen = widen, .transpose = transpose, .product = product, .weights = weights, .scale = scale, .dots = dots, .mix = mix}
