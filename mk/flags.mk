@@ -6,8 +6,8 @@ FREETYPE_INC := $(or $(shell pkg-config --cflags-only-I freetype2 2>/dev/null),-
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno \
              -fstack-protector-strong -Iinclude -Isrc $(FREETYPE_INC) -MMD -MP $(SANITIZE) $(CFLAGS)
 ALL_LDFLAGS = -Wl,-z,now,-z,relro $(SANITIZE) $(LDFLAGS)
-LIBS     := -ljpeg -lpng -lfreetype -lpcre2-8 -lutf8proc -lpthread -lm
-CLI_LIBS := -ljansson
+LIBS     := -ljpeg -lpng -lfreetype -lpcre2-8 -lutf8proc -ljansson -lpthread -lm
+CLI_LIBS :=
 
 isa_avx2       := -mavx2 -mfma -mf16c -mbmi2
 isa_avx512     := $(isa_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512

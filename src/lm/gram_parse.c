@@ -328,6 +328,7 @@ static int repetitions(parser *p, leat_gram_node **out) {
     for (int n = 0;; n++) {
         uint32_t min = 0, max = LEAT_GRAM_FOREVER;
         int status = LEAT_OK;
+        skip_blank(p, 0);
         switch (peek(p)) {
         case '*': p->at++; break;
         case '+': p->at++; min = 1; break;
