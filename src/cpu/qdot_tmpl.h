@@ -11,7 +11,7 @@
 
 #include "cpu/qdot_unpack_tmpl.h"
 
-enum { CHUNK = 256, MOST_TOKENS = 4, MOST_CHUNK_BYTES = 272 };
+enum { CHUNK = 256, MOST_TOKENS = 4, MOST_CHUNK_BYTES = 272, SEGMENT = 8 };
 
 typedef struct sums {
     __m256 main[MOST_TOKENS], minimum[MOST_TOKENS]; /* main: with few tokens several for each */
@@ -49,7 +49,6 @@ INLINE void chunk_scales(const int f, const uint8_t *b, const chunk *x, const in
             s->minimum[t] = _mm256_fmadd_ps(has_minima(f) ? _mm256_mul_ps(w.minimum[h], both) : joint, total, s->minimum[t]);
         }
     }
-    __asm__("" : "+m"(*(float(*)[MOST_TOKENS][16])product)); /* or gcc takes the lanes out of the register, one by one */
 }
 
 INLINE __m256 group_scale(const int f, const float *product, const int j) {
@@ -57,9 +56,7 @@ INLINE __m256 group_scale(const int f, const float *product, const int j) {
     return _mm256_permutevar8x32_ps(_mm256_load_ps(product + 8 * (j / 4)), _mm256_add_epi32(_mm256_set1_epi32(j % 4 * 2), _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1)));
 }
 
-INLINE void add_chunk(const int f, const uint8_t *b, const chunk *x, const int tokens, sums *s) {
-    _Alignas(32) float product[MOST_TOKENS][16];
-    chunk_scales(f, b, x, tokens, product, s);
+INLINE void add_chunk(const int f, const uint8_t *b, const chunk *x, const int tokens, float product[MOST_TOKENS][16], sums *s) {
 #pragma GCC unroll 8
     for (int j = 0; j < 8; j++) {
         __m256i w = group(f, b, j);
@@ -70,6 +67,28 @@ INLINE void add_chunk(const int f, const uint8_t *b, const chunk *x, const int t
             __m256i       sum = DOT(f, w, _mm256_loadu_si256((const __m256i *)(const void *)q));
             s->main[chain] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), group_scale(f, product[t], j), s->main[chain]);
         }
+    }
+}
+
+INLINE void advance(chunk *x) {
+    x->q += CHUNK;
+    x->scale += CHUNK / 32;
+    x->bias += CHUNK / 32;
+    x->sum += CHUNK / 16;
+}
+
+/* `count` chunks, at most SEGMENT: all their scales first, since a multiply-add that waits for its scale holds up the ones behind it. */
+INLINE void add_segment(const int f, const uint8_t *w, int64_t count, chunk *x, const int tokens, sums *s) {
+    _Alignas(32) float product[SEGMENT][MOST_TOKENS][16];
+    chunk at = *x;
+    for (int64_t i = 0; i < count; i++) {
+        chunk_scales(f, w + i * chunk_bytes(f), &at, tokens, product[i], s);
+        advance(&at);
+    }
+    __asm__("" : "+m"(product)); /* or gcc takes single lanes out of the registers */
+    for (int64_t i = 0; i < count; i++) {
+        add_chunk(f, w + i * chunk_bytes(f), x, tokens, product[i], s);
+        advance(x);
     }
 }
 
@@ -95,19 +114,15 @@ INLINE void row(const int f, const uint8_t *w, const leat_qact *act, int64_t fir
     sums  s;
 #pragma GCC unroll 4
     for (int i = 0; i < MOST_TOKENS; i++) s.main[i] = s.minimum[i] = _mm256_setzero_ps();
-    for (int64_t left = act->cols; left > 0; left -= CHUNK) {
-        if (is_small(f) && left < CHUNK) {
-            uint8_t rest[MOST_CHUNK_BYTES] = {0};
-            memcpy(rest, w, (size_t)(left / 32 * small_bytes(f)));
-            add_chunk(f, rest, &x, tokens, &s);
-            break;
-        }
-        add_chunk(f, w, &x, tokens, &s);
-        w += chunk_bytes(f);
-        x.q += CHUNK;
-        x.scale += CHUNK / 32;
-        x.bias += CHUNK / 32;
-        x.sum += CHUNK / 16;
+    for (int64_t left = act->cols / CHUNK, n; left > 0; left -= n) {
+        n = left < SEGMENT ? left : SEGMENT;
+        add_segment(f, w, n, &x, tokens, &s);
+        w += n * chunk_bytes(f);
+    }
+    if (is_small(f) && act->cols % CHUNK) {
+        uint8_t rest[MOST_CHUNK_BYTES] = {0};
+        memcpy(rest, w, (size_t)(act->cols % CHUNK / 32 * small_bytes(f)));
+        add_segment(f, rest, 1, &x, tokens, &s);
     }
     finish(f, &s, tokens, y, ldy);
 }
