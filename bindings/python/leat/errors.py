@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Type
+from typing import Dict, Type
 
 
 class Status(enum.IntEnum):
@@ -62,10 +62,10 @@ class StateError(LeatError):
     """A call on something closed, in use by another call, or not there yet: ``ESTATE``."""
 
 
-_CLASSES = {Status.EINVAL: InvalidError, Status.ESHAPE: InvalidError, Status.ETYPE: InvalidError, Status.EFORMAT: FormatError,
+_CLASSES: Dict[int, Type[LeatError]] = {Status.EINVAL: InvalidError, Status.ESHAPE: InvalidError, Status.ETYPE: InvalidError, Status.EFORMAT: FormatError,
             Status.EUNSUPPORTED: UnsupportedError, Status.ECANCELLED: CancelledError, Status.ESTATE: StateError}
 
 
 def error_class(status: int) -> Type[LeatError]:
     """The exception of a status."""
-    return _CLASSES.get(status, LeatError)  # type: ignore[call-overload]
+    return _CLASSES.get(status, LeatError)

@@ -381,9 +381,9 @@ class Session:
 
     def _view(self, pointer: ctypes.c_void_p, count: int) -> np.ndarray:
         assert pointer.value
-        memory = (ctypes.c_float * count).from_address(pointer.value)
+        memory: Any = (ctypes.c_float * count).from_address(pointer.value)
         memory._owner = Stay(self._handle)  # the memory is freed when the session is closed and the last view is gone
-        array = np.frombuffer(memory, np.float32)
+        array: np.ndarray = np.frombuffer(memory, np.float32)
         array.flags.writeable = False
         return array
 

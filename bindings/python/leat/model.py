@@ -134,9 +134,9 @@ def _view(tensor: _abi.Tensor, owner: object, writable: bool = False) -> np.ndar
         count *= dim
     if count == 0:
         return np.empty(shape, dtype)
-    memory = (ctypes.c_char * (count * dtype.itemsize)).from_address(tensor.data)
+    memory: Any = (ctypes.c_char * (count * dtype.itemsize)).from_address(tensor.data)
     memory._owner = owner
-    array = np.frombuffer(memory, dtype).reshape(shape)
+    array: np.ndarray = np.frombuffer(memory, dtype).reshape(shape)
     array.flags.writeable = writable
     return array
 
@@ -212,10 +212,11 @@ class Model:
     @property
     def operators(self) -> List[OperatorInfo]:
         """The kinds of operators in the file, the most frequent first."""
-        found, record = [], _abi.OperatorInfo()
+        found: List[OperatorInfo] = []
+        record = _abi.OperatorInfo()
         with self._handle as model:
             while lib.leat_model_operator(model, len(found), record) == Status.OK:
-                found.append(OperatorInfo(**{**_plain(record)}))
+                found.append(OperatorInfo(**_plain(record)))
         return found
 
     @property
@@ -494,7 +495,8 @@ class Context:
     @property
     def nodes(self) -> List[NodeStats]:
         """The nodes of the current plan, in order."""
-        found, record = [], _abi.NodeStats()
+        found: List[NodeStats] = []
+        record = _abi.NodeStats()
         with self._handle.exclusive() as context:
             self._idle(context)
             while lib.leat_context_node(context, len(found), record) == Status.OK:
