@@ -12,13 +12,13 @@
 #include "cpu/lm_rows.h"
 #include "lm/runner.h"
 
-#define SERIAL_WORK 40000 /* operations that are not worth a region */
+#define SERIAL_WORK 10000 /* operations that are not worth a region */
 
 void leat__lm_for(leat_lm_runner *r, int64_t work, int64_t n, leat_task_fn fn, void *arg) {
-    if (r->threads == 1 || n == 1 || work < SERIAL_WORK) {
-        for (int64_t i = 0; i < n; i++) fn(arg, i, 0);
+    if (work < SERIAL_WORK) {
+        for (int64_t i = 0; i < n; i++) fn(arg, i, r->crew.leader);
     } else {
-        leat__tpool_for_n(r->lm->pool, r->threads, n, fn, arg);
+        leat__crew_for(&r->crew, n, fn, arg);
     }
 }
 
@@ -113,13 +113,24 @@ static int ffn_wants(const leat_lm_layer *l) {
 
 /* ---- products ---------------------------------------------------------------------------------------------------------------------- */
 
-int64_t leat__lm_chunk(const leat_lm_runner *r, int64_t stride, int64_t total, int64_t n) {
-    const int64_t few_bytes = 32 << 10, many_rows = 64;
-    int64_t rows = n <= LEAT_QMAT_FEW ? few_bytes / (stride + 1) : many_rows;
-    int64_t share = total / (4 * (int64_t)r->threads); /* at least four chunks a thread, so that a slow one does less */
-    if (rows > share) rows = share;
-    rows = rows / LEAT_QMAT_ROWS * LEAT_QMAT_ROWS;
-    return rows < LEAT_QMAT_ROWS ? LEAT_QMAT_ROWS : rows;
+void leat__lm_cut(const leat_lm_runner *r, int64_t units, int64_t unit_bytes, int64_t n, int64_t most, leat_lm_cuts *c) {
+    const int64_t last_bytes = 16 << 10; /* of the smallest task with few tokens: a microsecond */
+    int64_t least = 1 + last_bytes / (unit_bytes + 1), threads = r->threads, at = 0;
+    c->units = units;
+    c->step = 0;
+    c->n = 0;
+    for (; n <= LEAT_QMAT_FEW && at < units && c->n < LEAT_LM_CUTS; c->n++) {
+        int64_t share = (units - at) / (2 * threads);
+        share = share < least ? least : share;
+        c->at[c->n] = at;
+        at += share < most ? share : most;
+    }
+    c->at[c->n] = units;
+    if (at >= units) return;
+    c->step = units / (4 * threads); /* even ones, of at most 64 rows */
+    c->step = c->step < 1 ? 1 : c->step > 4 ? 4 : c->step;
+    c->step = c->step < most ? c->step : most;
+    c->n = (units + c->step - 1) / c->step;
 }
 
 void leat__lm_part(const leat_qmat *w, const leat_qact *act, const float *bias, int64_t first, int64_t count, float *y, int64_t ldy, void *scratch) {
@@ -131,30 +142,35 @@ void leat__lm_part(const leat_qmat *w, const leat_qact *act, const float *bias, 
 }
 
 typedef struct products {
-    leat_lm_runner  *r;
-    leat_lm_product *list;
+    leat_lm_runner        *r;
+    const leat_lm_product *list;
+    int                    count;
+    leat_lm_cuts           cuts;
 } products;
 
-static void multiply_chunk(void *arg, int64_t index, int worker) {
+static void multiply_task(void *arg, int64_t index, int worker) {
     const products *all = arg;
-    const leat_lm_product *p = all->list;
-    while (index >= p->chunks) index -= p++->chunks;
-    int64_t first = index * p->step, left = p->w->rows - first;
-    leat__lm_part(p->w, p->act, p->bias, first, left < p->step ? left : p->step, p->y + first, p->ldy, all->r->scratch + (size_t)worker * all->r->scratch_bytes);
+    int64_t at = leat__lm_first(&all->cuts, index), end = leat__lm_last(&all->cuts, index);
+    void   *scratch = all->r->scratch + (size_t)worker * all->r->scratch_bytes;
+    for (const leat_lm_product *p = all->list; p < all->list + all->count && end > 0; p++) {
+        int64_t units = leat__lm_units(p->w->rows), first = at * LEAT_QMAT_ROWS, last = end * LEAT_QMAT_ROWS;
+        if (last > p->w->rows) last = p->w->rows;
+        if (at < units) leat__lm_part(p->w, p->act, p->bias, first, last - first, p->y + first, p->ldy, scratch);
+        at = at < units ? 0 : at - units;
+        end -= units;
+    }
 }
 
-void leat__lm_multiply(leat_lm_runner *r, leat_lm_product *list, int count) {
-    products all = {r, list};
-    int64_t total = 0, chunks = 0, work = 0;
-    for (int i = 0; i < count; i++) total += list[i].w->rows;
+void leat__lm_multiply(leat_lm_runner *r, const leat_lm_product *list, int count) {
+    products all = {.r = r, .list = list, .count = count};
+    int64_t units = 0, work = 0, bytes = 0;
     for (int i = 0; i < count; i++) {
-        leat_lm_product *p = &list[i];
-        p->step = leat__lm_chunk(r, p->w->stride, total, p->act->n);
-        p->chunks = (p->w->rows + p->step - 1) / p->step;
-        chunks += p->chunks;
-        work += p->w->rows * p->w->cols * p->act->n;
+        units += leat__lm_units(list[i].w->rows);
+        bytes += list[i].w->rows * list[i].w->stride;
+        work += list[i].w->rows * list[i].w->cols * list[i].act->n;
     }
-    leat__lm_for(r, work, chunks, multiply_chunk, &all);
+    leat__lm_cut(r, units, bytes / units, list[0].act->n, INT64_MAX, &all.cuts);
+    leat__lm_for(r, work, all.cuts.n, multiply_task, &all);
 }
 
 typedef struct rounding {
@@ -256,7 +272,15 @@ static void write_outputs(leat_lm_runner *r, const leat_lm_outputs *out) {
         leat__lm_rows.softcap(out->logits + t * p->vocabulary, p->logit_cap, p->vocabulary, out->logits + t * p->vocabulary);
 }
 
-static int step(leat_lm_runner *r, const leat_lm_outputs *out, const atomic_int *cancel, leat_error *error) {
+typedef struct stepping {
+    leat_lm_runner        *r;
+    const leat_lm_outputs *out;
+    const atomic_int      *cancel;
+    leat_error            *error;
+    int                    status;
+} stepping;
+
+static int step(leat_lm_runner *r, const stepping *s) {
     const leat_lm *lm = r->lm;
     int encoder = (lm->arch->traits & LM_TRAIT_ENCODER) != 0, going = 1;
     joint begin = {.r = r, .norm = encoder ? lm->tensors.embedding_norm : lm->layers[0].attn_norm, .norm_bias = lm->tensors.embedding_norm_bias,
@@ -264,12 +288,22 @@ static int step(leat_lm_runner *r, const leat_lm_outputs *out, const atomic_int 
     for_rows(&begin, embed_block);
     leat__lm_make_angles(r);
     for (int32_t i = 0; going && i < lm->params.layers; i++) {
-        if (cancel && atomic_load_explicit(cancel, memory_order_relaxed)) return leat__fail(error, LEAT_ECANCELLED, "cancelled");
+        if (s->cancel && atomic_load_explicit(s->cancel, memory_order_relaxed)) return leat__fail(s->error, LEAT_ECANCELLED, "cancelled");
         going = run_layer(r, i);
     }
-    if (going) write_outputs(r, out);
+    if (going) write_outputs(r, s->out);
     for (int32_t i = 0; i < r->n_spans; i++) r->spans[i].kv->length += r->spans[i].count;
     return LEAT_OK;
+}
+
+/* The crew's leader, which need not be the caller's thread. */
+static void lead(void *user) {
+    stepping *s = user;
+    uint64_t before = leat__thread_hot_allocations();
+    leat__hot_enter();
+    s->status = step(s->r, s);
+    leat__hot_leave();
+    s->r->hot_allocations += leat__thread_hot_allocations() - before;
 }
 
 int leat__lm_forward(leat_lm_runner *r, const leat_lm_row *rows, int32_t n, const leat_lm_outputs *out, const atomic_int *cancel, leat_error *error) {
@@ -279,8 +313,7 @@ int leat__lm_forward(leat_lm_runner *r, const leat_lm_row *rows, int32_t n, cons
     r->rows = rows;
     leat__lm_set_rows(r, n);
     for (int32_t i = 0; i < r->n_spans; i++) r->spans[i].query = r->spans[i].first, r->spans[i].queries = r->spans[i].count;
-    leat__hot_enter();
-    status = step(r, out, cancel, error);
-    leat__hot_leave();
-    return status;
+    stepping s = {r, out, cancel, error, LEAT_OK};
+    leat__crew_run(&r->crew, r->lm->pool, r->threads, lead, &s);
+    return s.status;
 }

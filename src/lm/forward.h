@@ -25,6 +25,7 @@ uint64_t leat__lm_kv_bytes(const leat_lm_kv *kv);
 int  leat__lm_runner_open(leat_lm *lm, int32_t rows, int32_t wanted, int threads, leat_lm_runner **runner, leat_error *error);
 void leat__lm_runner_close(leat_lm_runner *runner);
 uint64_t leat__lm_runner_bytes(const leat_lm_runner *runner);
+uint64_t leat__lm_runner_allocations(const leat_lm_runner *runner); /* by its steps; 0 */
 
 typedef struct leat_lm_row {
     leat_lm_kv *kv;

@@ -59,8 +59,16 @@ static void sort_slots(leat_lm_runner *r) {
 typedef struct visiting {
     leat_lm_runner      *r;
     const leat_lm_layer *layer;
-    int64_t              step, chunks; /* of each expert */
+    int64_t              step, tasks; /* rows of a task, tasks of each expert */
 } visiting;
+
+/* Even tasks, about eight a thread over all experts. */
+static void cut(visiting *v, int64_t rows, int64_t most) {
+    int64_t share = leat__lm_units(rows) * v->r->moe.n_active / (8 * (int64_t)v->r->threads);
+    share = share < 1 ? 1 : share < most ? share : most;
+    v->step = share * LEAT_QMAT_ROWS;
+    v->tasks = (rows + v->step - 1) / v->step;
+}
 
 static leat_qmat matrix_of(const leat_qmat *all, int64_t expert, int64_t experts) {
     leat_qmat w = *all;
@@ -84,14 +92,14 @@ static void gather_expert(void *arg, int64_t index, int worker) {
     if (leat__qact_wanted(v->layer->gate_exps.type) || leat__qact_wanted(v->layer->up_exps.type)) leat__qact_round(act, 0, m->count[e]);
 }
 
-static void open_chunk(void *arg, int64_t index, int worker) {
+static void open_task(void *arg, int64_t index, int worker) {
     const visiting *v = arg;
     leat_lm_runner *r = v->r;
     leat_lm_moe    *m = &r->moe;
-    int32_t e = m->active[index / v->chunks];
+    int32_t e = m->active[index / v->tasks];
     leat_qmat up = matrix_of(&v->layer->up_exps, e, r->lm->params.experts), gate = matrix_of(&v->layer->gate_exps, e, r->lm->params.experts);
     const leat_qact *act = &m->act_in[e];
-    int64_t first = index % v->chunks * v->step, count = up.rows - first < v->step ? up.rows - first : v->step;
+    int64_t first = index % v->tasks * v->step, count = up.rows - first < v->step ? up.rows - first : v->step;
     leat__lm_open_part(r, &up, &gate, NULL, NULL, act, first, count, m->mid + m->first[e] * up.rows, worker);
 }
 
@@ -105,13 +113,13 @@ static void round_expert(void *arg, int64_t index, int worker) {
     if (leat__qact_wanted(v->layer->down_exps.type)) leat__qact_round(&m->act_mid[e], 0, m->count[e]);
 }
 
-static void close_chunk(void *arg, int64_t index, int worker) {
+static void close_task(void *arg, int64_t index, int worker) {
     const visiting *v = arg;
     leat_lm_runner *r = v->r;
     leat_lm_moe    *m = &r->moe;
-    int32_t e = m->active[index / v->chunks];
+    int32_t e = m->active[index / v->tasks];
     leat_qmat down = matrix_of(&v->layer->down_exps, e, r->lm->params.experts);
-    int64_t first = index % v->chunks * v->step, count = down.rows - first < v->step ? down.rows - first : v->step;
+    int64_t first = index % v->tasks * v->step, count = down.rows - first < v->step ? down.rows - first : v->step;
     leat__lm_part(&down, &m->act_mid[e], NULL, first, count, m->in + m->first[e] * down.rows + first, down.rows, r->scratch + (size_t)worker * r->scratch_bytes);
 }
 
@@ -131,16 +139,13 @@ static void visit(leat_lm_runner *r, const leat_lm_layer *l) {
     leat_lm_moe *m = &r->moe;
     const leat_lm_params *p = &r->lm->params;
     visiting v = {.r = r, .layer = l};
-    int64_t work = (int64_t)r->n * p->experts_used * p->expert_width * p->width, average = (int64_t)r->n * p->experts_used / m->n_active;
+    int64_t work = (int64_t)r->n * p->experts_used * p->expert_width * p->width;
     leat__lm_for(r, (int64_t)r->n * p->experts_used * p->width, m->n_active, gather_expert, &v);
-    v.step = leat__lm_chunk(r, l->up_exps.stride, (int64_t)m->n_active * p->expert_width, average);
-    v.step = leat__lm_fitting(r, v.step, r->n);
-    v.chunks = (p->expert_width + v.step - 1) / v.step;
-    leat__lm_for(r, work, m->n_active * v.chunks, open_chunk, &v);
+    cut(&v, p->expert_width, leat__lm_fitting(r, r->n));
+    leat__lm_for(r, work, m->n_active * v.tasks, open_task, &v);
     leat__lm_for(r, (int64_t)r->n * p->experts_used * p->expert_width, m->n_active, round_expert, &v);
-    v.step = leat__lm_chunk(r, l->down_exps.stride, (int64_t)m->n_active * p->width, average);
-    v.chunks = (p->width + v.step - 1) / v.step;
-    leat__lm_for(r, work, m->n_active * v.chunks, close_chunk, &v);
+    cut(&v, p->width, INT64_MAX);
+    leat__lm_for(r, work, m->n_active * v.tasks, close_task, &v);
 }
 
 /* The part that all rows go through: [n, width] into what the experts were gathered in, which is free again. */

@@ -14,10 +14,9 @@ static void activate(const leat_lm_runner *r, const float *gate, const float *up
     }
 }
 
-int64_t leat__lm_fitting(const leat_lm_runner *r, int64_t step, int64_t n) {
+int64_t leat__lm_fitting(const leat_lm_runner *r, int64_t n) {
     int64_t floats = (int64_t)((r->scratch_bytes - r->kernel_bytes - LEAT_ALIGN) / sizeof(float));
-    int64_t most = floats / (2 * n) / LEAT_QMAT_ROWS * LEAT_QMAT_ROWS;
-    return step < most ? step : most;
+    return floats / (2 * n) / LEAT_QMAT_ROWS;
 }
 
 void leat__lm_open_part(leat_lm_runner *r, const leat_qmat *up, const leat_qmat *gate, const float *up_bias, const float *gate_bias, const leat_qact *act,
@@ -31,23 +30,24 @@ void leat__lm_open_part(leat_lm_runner *r, const leat_qmat *up, const leat_qmat 
 }
 
 typedef struct opening {
-    leat_lm_runner  *r;
-    const leat_qmat *up, *gate;
-    const float     *up_bias, *gate_bias;
-    int64_t          step; /* columns of a task */
+    leat_lm_runner      *r;
+    const leat_lm_dense *dense;
+    leat_lm_cuts         cuts; /* of columns */
 } opening;
 
-static void open_chunk(void *arg, int64_t index, int worker) {
+static void open_task(void *arg, int64_t index, int worker) {
     const opening *o = arg;
-    int64_t first = index * o->step, left = o->up->rows - first;
-    leat__lm_open_part(o->r, o->up, o->gate, o->up_bias, o->gate_bias, &o->r->act_h, first, left < o->step ? left : o->step, o->r->ffn, worker);
+    const leat_lm_dense *d = o->dense;
+    int64_t first = leat__lm_first(&o->cuts, index) * LEAT_QMAT_ROWS, last = leat__lm_last(&o->cuts, index) * LEAT_QMAT_ROWS;
+    if (last > d->up->rows) last = d->up->rows;
+    leat__lm_open_part(o->r, d->up, d->gate, d->up_bias, d->gate_bias, &o->r->act_h, first, last - first, o->r->ffn, worker);
 }
 
 void leat__lm_run_dense(leat_lm_runner *r, const leat_lm_dense *d, float *out) {
-    opening o = {r, d->up, d->gate, d->up_bias, d->gate_bias, leat__lm_chunk(r, d->up->stride, d->up->rows, r->n)};
+    opening o = {.r = r, .dense = d};
     leat_qact act;
-    o.step = leat__lm_fitting(r, o.step, r->n);
-    leat__lm_for(r, d->up->rows * d->up->cols * r->n, (d->up->rows + o.step - 1) / o.step, open_chunk, &o);
+    leat__lm_cut(r, leat__lm_units(d->up->rows), 2 * LEAT_QMAT_ROWS * d->up->stride, r->n, leat__lm_fitting(r, r->n), &o.cuts);
+    leat__lm_for(r, d->up->rows * d->up->cols * r->n, o.cuts.n, open_task, &o);
     leat__qact_init(&act, r->memory_ffn, r->ffn, r->n, d->up->rows, d->up->rows);
     if (leat__qact_wanted(d->down->type)) leat__lm_round(r, &act);
     leat_lm_product down = {.w = d->down, .act = &act, .bias = d->down_bias, .y = out, .ldy = r->lm->params.width};

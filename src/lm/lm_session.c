@@ -108,12 +108,11 @@ static void count_time(leat_lm_session *s, int32_t rows, int64_t ns) {
 static int feed_step(leat_lm_session *s, const int32_t *tokens, int32_t count, int last, float *all, leat_error *error) {
     int32_t at = s->kv->length;
     int64_t start = leat__now_ns();
-    uint64_t allocated = leat__thread_hot_allocations();
     for (int32_t i = 0; i < count; i++) s->rows[i] = (leat_lm_row){s->kv, tokens[i], all != NULL || (last && i + 1 == count)};
     leat_lm_outputs out = {.logits = all ? all : s->logits};
     s->has_logits = 0;
     int status = leat__lm_forward(s->runner, s->rows, count, &out, &s->cancelled, error);
-    s->stats.allocations += leat__thread_hot_allocations() - allocated;
+    s->stats.allocations = leat__lm_runner_allocations(s->runner);
     if (status) return status;
     memmove(s->tokens + at, tokens, (size_t)count * sizeof *tokens); /* they may be the session's own */
     if (all && last) memcpy(s->logits, all + (int64_t)(count - 1) * s->lm->params.vocabulary, (size_t)s->lm->params.vocabulary * sizeof *all);

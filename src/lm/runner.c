@@ -110,3 +110,4 @@ void leat__lm_runner_close(leat_lm_runner *r) {
 }
 
 uint64_t leat__lm_runner_bytes(const leat_lm_runner *r) { return r->bytes; }
+uint64_t leat__lm_runner_allocations(const leat_lm_runner *r) { return r->hot_allocations; }

@@ -1,10 +1,11 @@
 /* runner.h - the scratch of a step, and the pieces that forward.c is put together from.
  *
  * A step takes n rows through the layers.  x holds the rows' running sums; h what a norm made of them; products read h (an encoder's: x) in the form that the
- * weights want, act_h.  Work on a few rows is done by the caller, between regions: a region costs a microsecond or two, and a step of decoding has five a layer. */
+ * weights want, act_h.  Work on a few rows is done by the caller, between regions, of which a step has five a layer: a crew (base/crew.h) runs them. */
 #ifndef LEAT_LM_RUNNER_H
 #define LEAT_LM_RUNNER_H
 
+#include "base/crew.h"
 #include "cpu/attn_kv.h"
 #include "lm/lm_impl.h"
 
@@ -35,6 +36,7 @@ typedef struct leat_lm_moe {
 } leat_lm_moe;
 
 struct leat_lm_runner {
+    leat_crew      crew;
     leat_lm       *lm;
     int            threads;
     int32_t        capacity;
@@ -58,12 +60,30 @@ struct leat_lm_runner {
     /* the step */
     const leat_lm_row *rows;
     int32_t        n, n_spans, n_wanted;
+    uint64_t       hot_allocations; /* during all steps; 0 */
 };
 
 /* Indices [0, n) of fn over the runner's threads; `work` in multiply-adds or so: little is done here and now. */
 void leat__lm_for(leat_lm_runner *r, int64_t work, int64_t n, leat_task_fn fn, void *arg);
 /* n rows from here on. */
 void leat__lm_set_rows(leat_lm_runner *r, int32_t n);
+
+/* How the rows of a region's matrices are cut into tasks, in units of LEAT_QMAT_ROWS.  For few tokens tasks are large first, so that each thread reads a long run of memory, and small
+ * at the end, so that all end together; for many they are even. */
+#define LEAT_LM_CUTS 96
+typedef struct leat_lm_cuts {
+    int64_t n, units;
+    int64_t step;                  /* of even tasks; 0: at[] has the borders */
+    int64_t at[LEAT_LM_CUTS + 1];
+} leat_lm_cuts;
+/* Cuts `units` of `unit_bytes` for products with n tokens, into tasks of at most `most` units. */
+void leat__lm_cut(const leat_lm_runner *r, int64_t units, int64_t unit_bytes, int64_t n, int64_t most, leat_lm_cuts *cuts);
+static inline int64_t leat__lm_units(int64_t rows) { return (rows + LEAT_QMAT_ROWS - 1) / LEAT_QMAT_ROWS; }
+static inline int64_t leat__lm_first(const leat_lm_cuts *cuts, int64_t index) { return cuts->step ? index * cuts->step : cuts->at[index]; }
+static inline int64_t leat__lm_last(const leat_lm_cuts *cuts, int64_t index) {
+    if (!cuts->step) return cuts->at[index + 1];
+    return (index + 1) * cuts->step < cuts->units ? (index + 1) * cuts->step : cuts->units;
+}
 
 /* One product of a region: y[t][0..rows) = w act[t] + bias. */
 typedef struct leat_lm_product {
@@ -72,13 +92,9 @@ typedef struct leat_lm_product {
     const float     *bias; /* [rows] or NULL */
     float           *y;
     int64_t          ldy;
-    int64_t          step, chunks; /* filled: rows of a chunk, chunks */
 } leat_lm_product;
-#define LEAT_LM_PRODUCTS 4
 /* All products, in one region. */
-void leat__lm_multiply(leat_lm_runner *r, leat_lm_product *list, int count);
-/* Rows of a chunk of a matrix with rows of `stride` bytes, of a region of `total` rows. */
-int64_t leat__lm_chunk(const leat_lm_runner *r, int64_t stride, int64_t total, int64_t n);
+void leat__lm_multiply(leat_lm_runner *r, const leat_lm_product *list, int count);
 /* Writes w's rows [first, first + count) times act into y [n, ldy], from column 0. */
 void leat__lm_part(const leat_qmat *w, const leat_qact *act, const float *bias, int64_t first, int64_t count, float *y, int64_t ldy, void *scratch);
 
@@ -98,8 +114,8 @@ void leat__lm_run_dense(leat_lm_runner *r, const leat_lm_dense *dense, float *ou
 /* Columns [first, first + count) of act(gate) * up of all rows of act, into out [act->n, up->rows]. */
 void leat__lm_open_part(leat_lm_runner *r, const leat_qmat *up, const leat_qmat *gate, const float *up_bias, const float *gate_bias, const leat_qact *act,
                         int64_t first, int64_t count, float *out, int worker);
-/* At most `step` columns: as many as a thread's scratch holds of n rows. */
-int64_t leat__lm_fitting(const leat_lm_runner *r, int64_t step, int64_t n);
+/* Units of columns that a thread's scratch has room for in leat__lm_open_part() of n rows. */
+int64_t leat__lm_fitting(const leat_lm_runner *r, int64_t n);
 /* act_h through a layer's dense part, or through the experts that it chooses, into o. */
 void leat__lm_ffn(leat_lm_runner *r, const leat_lm_layer *layer);
 void leat__lm_experts(leat_lm_runner *r, const leat_lm_layer *layer);
