@@ -265,6 +265,7 @@ static void write_outputs(leat_lm_runner *r, const leat_lm_outputs *out) {
     const leat_lm_params *p = &r->lm->params;
     const float *states = r->act_h.x;
     if (out->states) memcpy(out->states, states, (size_t)r->n * (size_t)p->width * sizeof *states);
+    for (int64_t t = 0; out->sum && t < r->n; t++) leat__lm_rows.add(out->sum, states + t * p->width, p->width, out->sum);
     if (!out->logits || r->n == 0) return;
     leat_lm_product product = {.w = &r->lm->tensors.output, .act = &r->act_h, .y = out->logits, .ldy = p->vocabulary};
     leat__lm_multiply(r, &product, 1);

@@ -37,6 +37,7 @@ typedef struct leat_lm_row {
 typedef struct leat_lm_outputs {
     float *logits;  /* [wanted, vocabulary], or NULL */
     float *states;  /* [wanted, width] after the last norm, or NULL */
+    float *sum;     /* [width] gets these states added, or NULL */
 } leat_lm_outputs;
 
 /* Runs rows [n] and appends them to their caches.  *cancel is looked at between layers: LEAT_ECANCELLED, and the caches are as before.  LEAT_ELIMIT when a cache is full.

@@ -132,7 +132,7 @@ static int feed(leat_lm_session *s, const int32_t *tokens, int64_t count, float 
 }
 
 static int check_request(const leat_lm_session *s, const int32_t *tokens, int64_t count, leat_error *error) {
-    if (s->lm->arch->traits & LM_TRAIT_ENCODER) return leat__fail(error, LEAT_EUNSUPPORTED, "%s models embed texts and do not continue them", s->lm->arch->name);
+    if (count > 0 && s->lm->arch->traits & LM_TRAIT_ENCODER) return leat__fail(error, LEAT_EUNSUPPORTED, "%s models embed texts and do not continue them", s->lm->arch->name);
     if (count < 0) return leat__fail(error, LEAT_EINVAL, "the number of tokens is negative");
     if (count > s->kv->capacity)
         return leat__fail(error, LEAT_ELIMIT, "%lld tokens do not fit the context of %d", (long long)count, (int)s->kv->capacity);
