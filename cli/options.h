@@ -27,6 +27,7 @@ typedef enum cli_option_id {
     OPT_CODEC, OPT_QUALITY, OPT_RATE, OPT_RAW, OPT_REPLICAS, OPT_RESIZE, OPT_STATS, OPT_STRETCH, OPT_TRACKER_DETECT,
     OPT_DECODE, OPT_FILE, OPT_NO_BOS, OPT_SPECIAL,
     OPT_CHUNKS, OPT_CONTEXT, OPT_KV_TYPE, OPT_NEW_TOKENS, OPT_PROMPT_TOKENS,
+    OPT_NO_NORMALISE, OPT_POOLING,
     OPT_COUNT
 } cli_option_id;
 
@@ -48,7 +49,8 @@ enum {
     IN_VIDEO = 1 << 13,
     IN_TOKENIZE = 1 << 14,
     IN_PERPLEXITY = 1 << 15,
-    IN_ALL = (1 << 16) - 1
+    IN_EMBED = 1 << 16,
+    IN_ALL = (1 << 17) - 1
 };
 
 typedef struct cli_option {
@@ -120,5 +122,6 @@ int cli_circlefit_score(const cli_args *args);
 int cli_video(const cli_args *args);
 int cli_tokenize(const cli_args *args);
 int cli_perplexity(const cli_args *args);
+int cli_embed(const cli_args *args);
 
 #endif
