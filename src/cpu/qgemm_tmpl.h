@@ -13,6 +13,7 @@
 #define ROWS LEAT_QGEMM_ROWS
 #define PASSES (ROWS / (NV * LANES))
 #define HALVES (LEAT_QGEMM_DEPTH / 16)
+#define STAY(v) __asm__("" : "+v"(v)) /* or gcc adds in another order, with more values than registers */
 #define UNROLL_T _Pragma("GCC unroll 6")
 #define UNROLL_V _Pragma("GCC unroll 2")
 #define UNROLL_K _Pragma("GCC unroll 8")
@@ -91,7 +92,7 @@ INLINE void dots_4(VI acc[MOST][NV], const uint8_t *w, const int8_t *x, int64_t 
             VI xv = SETX(x + i * ldq + 4 * k);
             UNROLL_V for (int v = 0; v < NV; v++) {
                 part[i][v] = k ? ADD16(part[i][v], DOT16(wv[v], xv)) : DOT16(wv[v], xv);
-                __asm__("" : "+v"(part[i][v])); /* or gcc adds in another order, with more values than registers */
+                STAY(part[i][v]);
             }
         }
     }
@@ -106,7 +107,10 @@ INLINE void dots_6(VI acc[MOST][NV], const uint8_t *w, const int8_t *x, int64_t 
         UNROLL_V for (int v = 0; v < NV; v++) w1[v] = LOADI(w + 4 * ((k + 1) * ROWS + v * LANES));
         UNROLL_T for (int i = 0; i < T; i++) {
             VI x0 = SETX(x + i * ldq + 4 * k), x1 = SETX(x + i * ldq + 4 * k + 4);
-            UNROLL_V for (int v = 0; v < NV; v++) acc[i][v] = ADD32(acc[i][v], PAIRS(ADD16(DOT16(w0[v], x0), DOT16(w1[v], x1))));
+            UNROLL_V for (int v = 0; v < NV; v++) {
+                acc[i][v] = ADD32(acc[i][v], PAIRS(ADD16(DOT16(w0[v], x0), DOT16(w1[v], x1))));
+                STAY(acc[i][v]);
+            }
         }
     }
 }
@@ -117,7 +121,10 @@ INLINE void dots_8(VI acc[MOST][NV], const uint8_t *w, const int8_t *x, int64_t 
         UNROLL_V for (int v = 0; v < NV; v++) wv[v] = LOADI(w + 4 * (k * ROWS + v * LANES));
         UNROLL_T for (int i = 0; i < T; i++) {
             VI xv = SETX(x + i * ldq + 4 * k);
-            UNROLL_V for (int v = 0; v < NV; v++) acc[i][v] = ADD32(acc[i][v], PAIRS(SIGNED16(wv[v], xv)));
+            UNROLL_V for (int v = 0; v < NV; v++) {
+                acc[i][v] = ADD32(acc[i][v], PAIRS(SIGNED16(wv[v], xv)));
+                STAY(acc[i][v]);
+            }
         }
     }
 }
