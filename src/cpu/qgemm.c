@@ -104,6 +104,8 @@ static void block_panel(const product *p, panel *own) {
         for (int64_t k = 0; k < p->w->cols; k += DEPTH) {
             int64_t depth = min64(DEPTH, p->w->cols - k);
             unpack(p, f, k, depth, own);
+            if (leat__qgemm_kernels.make_signed && f->kind == LEAT_QGEMM_32_8)
+                leat__qgemm_kernels.make_signed(own->bytes, depth / 32, (int32_t *)(void *)own->added);
             all_tokens(p, f, first, n, k, depth, own);
         }
         for (int64_t t = 0; t < n; t++) memcpy(p->y + (first + t) * p->ldy + p->row, own->y[t], (size_t)p->rows * sizeof(float));

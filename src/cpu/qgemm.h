@@ -49,7 +49,7 @@ typedef struct leat_qgemm_tile {
 
 /* Adds to y. */
 typedef void (*leat_qgemm_tile_fn)(const leat_qgemm_tile *t);
-/* `groups` times 32 weights of a row: q [32 * groups] unsigned (or, for kinds of 8 bits at levels that ask for it, signed), scale and added [groups or twice]. */
+/* `groups` times 32 weights of a row: q [32 * groups] unsigned, scale and added [groups or twice]. */
 typedef void (*leat_qgemm_unpack_fn)(const uint8_t *blocks, int64_t groups, uint8_t *q, float *scale, float *added);
 
 typedef struct leat_qgemm_format {
@@ -63,6 +63,9 @@ typedef struct leat_qgemm_table {
     int                most; /* tokens of the largest tile, <= LEAT_QGEMM_MOST */
     leat_qgemm_tile_fn tile[LEAT_QGEMM_KINDS][LEAT_QGEMM_MOST + 1];
     leat_qgemm_format  format[LEAT_QGEMM_TYPES];
+    /* Of kinds of 8 bits, NULL where the tiles take them as they are: turns `groups` groups of a panel into signed integers; added [groups][LEAT_QGEMM_ROWS]
+     * becomes what the integer sums start from, instead of the offset. */
+    void             (*make_signed)(uint8_t *bytes, int64_t groups, int32_t *added);
     /* to[c][r] = 4 bytes at from + r * stride + 4 * c, r < LEAT_QGEMM_ROWS */
     void             (*interleave)(const void *from, int64_t stride, int64_t columns, void *to);
 } leat_qgemm_table;

@@ -1,12 +1,12 @@
 /* qgemm_avx2.c - tiles of 16 rows x 4 tokens, twice, on byte products that are summed in 16 bits: as many of them as cannot saturate.
  *
- * Signed weights of 8 bits go as their magnitude, the sign moved to the activations: 128 * 127 twice fits 16 bits, 255 * 127 would not.
+ * Weights of 8 bits go as their magnitude, with the activations' bits turned over where a weight is negative: 128 * 127 twice fits 16 bits, 255 * 127
+ * would not.
  */
 #include "cpu/qgemm.h"
 
 #include <immintrin.h>
 
-#define SIGNED8 1
 #include "cpu/qgemm_unpack_tmpl.h"
 
 #define VI __m256i
@@ -24,9 +24,13 @@
 #define MUL _mm256_mul_ps
 #define DOT16 _mm256_maddubs_epi16
 #define PAIRS(v) _mm256_madd_epi16(v, _mm256_set1_epi16(1))
+#define XOR _mm256_xor_si256
+#define AND _mm256_and_si256
+#define ABS8 _mm256_abs_epi8
+#define NEGATIVE8(w) _mm256_cmpgt_epi8(_mm256_setzero_si256(), w)
+#define STOREI(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), v)
 #define ADD16 _mm256_add_epi16
 #define ADD32 _mm256_add_epi32
-#define SIGNED16(w, x) _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w))
 
 static inline int32_t load_quad(const int8_t *p) {
     int32_t v;
@@ -75,6 +79,7 @@ void leat__qgemm_fill_avx2(leat_qgemm_table *table) {
     table->isa = "avx2";
     table->most = MOST;
     table->interleave = interleave;
+    table->make_signed = make_signed;
     memcpy(table->format, unpackers, sizeof unpackers);
     SET_TILES(32_4, LEAT_QGEMM_32_4)
     SET_TILES(32_6, LEAT_QGEMM_32_6)

@@ -19,9 +19,13 @@
 #define MUL _mm512_mul_ps
 #define DOT16 _mm512_maddubs_epi16
 #define PAIRS(v) _mm512_madd_epi16(v, _mm512_set1_epi16(1))
+#define XOR _mm512_xor_si512
+#define AND _mm512_and_si512
+#define ABS8 _mm512_abs_epi8
+#define NEGATIVE8(w) _mm512_movm_epi8(_mm512_movepi8_mask(w))
+#define STOREI(p, v) _mm512_storeu_si512(p, v)
 #define ADD16 _mm512_add_epi16
 #define ADD32 _mm512_add_epi32
-#define SIGNED16(w, x) _mm512_maddubs_epi16(_mm512_abs_epi8(w), _mm512_mask_sub_epi8(x, _mm512_movepi8_mask(w), _mm512_setzero_si512(), x))
 
 static inline int32_t load_quad(const int8_t *p) {
     int32_t v;
@@ -73,6 +77,7 @@ void leat__qgemm_fill_avx512(leat_qgemm_table *table) {
     table->isa = "avx512";
     table->most = MOST;
     table->interleave = interleave;
+    table->make_signed = make_signed;
     SET_TILES(32_4, LEAT_QGEMM_32_4)
     SET_TILES(32_6, LEAT_QGEMM_32_6)
     SET_TILES(32_8, LEAT_QGEMM_32_8)

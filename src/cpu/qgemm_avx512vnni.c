@@ -3,7 +3,6 @@
 
 #include <immintrin.h>
 
-#define SIGNED8 0
 #include "cpu/qgemm_unpack_tmpl.h"
 
 #define VI __m512i
@@ -31,14 +30,15 @@ static inline int32_t load_quad(const int8_t *p) {
 
 #define EACH_T(X, a, b, c, d) X(a, b, c, d, 1) X(a, b, c, d, 2) X(a, b, c, d, 3) X(a, b, c, d, 4) X(a, b, c, d, 5) X(a, b, c, d, 6)
 
-DEFINE_TILES(32, 0, 8, 0)
-DEFINE_TILES(32_min, 0, 8, 1)
-DEFINE_TILES(16, 1, 8, 0)
-DEFINE_TILES(16_min, 1, 8, 1)
+DEFINE_TILES(32, 0, 4, 0)
+DEFINE_TILES(32_min, 0, 4, 1)
+DEFINE_TILES(16, 1, 4, 0)
+DEFINE_TILES(16_min, 1, 4, 1)
 
 void leat__qgemm_fill_avx512vnni(leat_qgemm_table *table) {
     table->isa = "avx512vnni";
     table->most = MOST;
+    table->make_signed = NULL;
     memcpy(table->format, unpackers, sizeof unpackers);
     SET_TILES(32, LEAT_QGEMM_32_4)
     SET_TILES(32, LEAT_QGEMM_32_6)

@@ -1,7 +1,6 @@
 /* qgemm_ref.c - the numbers of qgemm.h in plain C: integer sums of a group exact, scaled and added in float32. */
 #include "cpu/qgemm.h"
 
-#define SIGNED8 0
 #include "cpu/qgemm_unpack_tmpl.h"
 
 #define ROWS LEAT_QGEMM_ROWS

@@ -1,8 +1,8 @@
 /* qgemm_tmpl.h - tiles of LEAT_QGEMM_ROWS rows x T tokens of unpacked weights, one text for all vector widths.
  *
- * The includer defines VI, VF, LANES (32-bit), MOST (tokens), LOADI, LOADF, STOREF, SETX (4 bytes to all lanes), SETI, SETF, CVT, FMA, MUL, ADDF, and either
+ * The includer defines VI, VF, LANES (32-bit), MOST (tokens), LOADI, LOADF, STOREF, STOREI, SETX (4 bytes to all lanes), SETI, SETF, CVT, FMA, MUL, ADDF, and either
  *   DP(acc, w, x)                        unsigned w times signed x into 32 bits, exact, or
- *   DOT16(w, x), PAIRS(v), ADD16, ADD32  sums of two products in 16 bits, and of two such sums in 32; SIGNED16(w, x) the first with w signed
+ *   DOT16(w, x), PAIRS(v), ADD16, ADD32  sums of two products in 16 bits, and of two such sums in 32, with XOR, AND, ABS8, NEGATIVE8 (all ones where so)
  * Without DP as many sums are added in 16 bits as the weights' bits allow: 8 x 2 x 15 x 127 and 2 x 2 x 63 x 127 fit.
  *
  * T tokens x NV vectors of rows are summed at once; what the accumulators start from, -offset * sum of q, and the tokens' factors of the
@@ -115,14 +115,19 @@ INLINE void dots_6(VI acc[MOST][NV], const uint8_t *w, const int8_t *x, int64_t 
     }
 }
 
+/* Signed weights: |w| times x or -x - 1, exact in 16 bits even for -128; what is missing is in the sums that they start from. */
 INLINE void dots_8(VI acc[MOST][NV], const uint8_t *w, const int8_t *x, int64_t ldq, const int quads, const int T) {
     UNROLL_K for (int k = 0; k < quads; k++) {
-        VI wv[NV];
-        UNROLL_V for (int v = 0; v < NV; v++) wv[v] = LOADI(w + 4 * (k * ROWS + v * LANES));
+        VI size[NV], negative[NV];
+        UNROLL_V for (int v = 0; v < NV; v++) {
+            VI wv = LOADI(w + 4 * (k * ROWS + v * LANES));
+            size[v] = ABS8(wv);
+            negative[v] = NEGATIVE8(wv);
+        }
         UNROLL_T for (int i = 0; i < T; i++) {
             VI xv = SETX(x + i * ldq + 4 * k);
             UNROLL_V for (int v = 0; v < NV; v++) {
-                acc[i][v] = ADD32(acc[i][v], PAIRS(SIGNED16(wv[v], xv)));
+                acc[i][v] = ADD32(acc[i][v], PAIRS(DOT16(size[v], XOR(xv, negative[v]))));
                 STAY(acc[i][v]);
             }
         }
@@ -134,6 +139,21 @@ INLINE void dots(VI acc[MOST][NV], const uint8_t *w, const int8_t *x, int64_t ld
     else if (bits == 6) dots_6(acc, w, x, ldq, quads, T);
     else dots_8(acc, w, x, ldq, quads, T);
 }
+
+/* Makes a panel signed, and the sums that its groups start from: of |w| over negative w. */
+static void make_signed(uint8_t *bytes, int64_t groups, int32_t *sums) {
+    for (int64_t g = 0; g < groups; g++, sums += ROWS, bytes += 32 * ROWS)
+        for (int r = 0; r < ROWS; r += LANES) {
+            VI sum = SETI(0);
+            for (int k = 0; k < 8; k++) {
+                uint8_t *at = bytes + 4 * (k * ROWS + r);
+                VI w = XOR(LOADI(at), SETI((int)0x80808080u));
+                sum = ADD32(sum, PAIRS(DOT16(AND(ABS8(w), NEGATIVE8(w)), SETI(0x01010101))));
+                STOREI(at, w);
+            }
+            STOREI(sums + r, sum);
+        }
+}
 #endif
 
 INLINE void open_sums(VI acc[MOST][NV], const start *s, int64_t group, const int T) {
@@ -141,6 +161,12 @@ INLINE void open_sums(VI acc[MOST][NV], const start *s, int64_t group, const int
         VI from = SETI(s->sum[i][group]);
         UNROLL_V for (int v = 0; v < NV; v++) acc[i][v] = from;
     }
+}
+
+/* The panel's own sums, the same for all tokens. */
+INLINE void open_signed(VI acc[MOST][NV], const int32_t *sums, const int T) {
+    UNROLL_T for (int i = 0; i < T; i++)
+        UNROLL_V for (int v = 0; v < NV; v++) acc[i][v] = LOADI(sums + v * LANES);
 }
 
 /* ---- a group of 32 -------------------------------------------------------------------------------------------------------- */
@@ -155,7 +181,8 @@ INLINE void add_minima(VF y[MOST][NV], const start *s, const float *added, int64
 INLINE void group_32(VF y[MOST][NV], const leat_qgemm_tile *t, const start *s, int64_t g, int pass, const int bits, const int min, const int T) {
     const float *scale = t->scale + g * ROWS + pass * NV * LANES;
     VI acc[MOST][NV];
-    open_sums(acc, s, g, T);
+    if (bits == 8) open_signed(acc, (const int32_t *)(const void *)t->added + g * ROWS + pass * NV * LANES, T);
+    else open_sums(acc, s, g, T);
     dots(acc, t->bytes + 32 * g * ROWS + pass * NV * LANES * 4, t->q + 32 * g, t->ldq, 8, bits, T);
     UNROLL_T for (int i = 0; i < T; i++) {
         VF x_scale = SETF(t->x_scale[i * t->ldscale + g]);
