@@ -212,7 +212,8 @@ static int check_exclusive(leat_schema *s, const json_t *list) {
     for (size_t i = 0; i < json_array_size(list); i++)
         for (size_t k = 0; k < i; k++)
             if (!leat__schema_disjoint(s, json_array_get(list, k), json_array_get(list, i), 0))
-                return leat__schema_fail(s, LEAT_EUNSUPPORTED, "'oneOf': its schemas %zu and %zu may hold together, which could not be prevented; write 'anyOf', or give them different constants", k, i);
+                return leat__schema_fail(s, LEAT_EUNSUPPORTED, "'oneOf': its schemas %zu and %zu may hold together, which could not be prevented; write 'anyOf', or give them different constants",
+                                         k, i);
     return LEAT_OK;
 }
 

@@ -70,7 +70,8 @@ static int merge_type(leat_schema *s, const json_t *a, const json_t *b, json_t *
 }
 
 static int merge_limits(leat_schema *s, const json_t *b, json_t *to) {
-    static const char *const upper[] = {"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"}, *const lower[] = {"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"};
+    static const char *const upper[] = {"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"},
+                      *const lower[] = {"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"};
     for (int i = 0; i < 10; i++) {
         const char *key = i < 5 ? upper[i] : lower[i - 5];
         json_t *x = json_object_get(to, key), *y = json_object_get(b, key);

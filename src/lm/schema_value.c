@@ -156,7 +156,8 @@ static int read_limits(leat_schema *s, const json_t *schema, double limit[2], in
         const json_t *closed = json_object_get(schema, closed_name[i]), *excluded = json_object_get(schema, open_name[i]);
         limit[i] = i ? HUGE_VAL : -HUGE_VAL;
         open[i] = 0;
-        if ((closed && !json_is_number(closed)) || (excluded && !json_is_number(excluded))) return leat__schema_fail(s, LEAT_EFORMAT, "'%s' is not a number", closed && !json_is_number(closed) ? closed_name[i] : open_name[i]);
+        if (closed && !json_is_number(closed)) return leat__schema_fail(s, LEAT_EFORMAT, "'%s' is not a number", closed_name[i]);
+        if (excluded && !json_is_number(excluded)) return leat__schema_fail(s, LEAT_EFORMAT, "'%s' is not a number", open_name[i]);
         if (closed) limit[i] = json_number_value(closed);
         if (!excluded) continue;
         double value = json_number_value(excluded);

@@ -32,7 +32,9 @@ typedef struct recorded {
 
 static const recorded cases[] = {
     {"true", {"1", "\"a\"", "[]", "{\"a\": {\"b\": [1, null]}}", "-1.5e3", "{\n  \"a\": 1\n}"}, {"", "tru", "[1,]", "{a: 1}", "01", "\"\x01\"", "1 2", "\"\\ud800\"", "{}\n"}},
-    {"{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},\"age\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":150}},\"required\":[\"name\",\"age\"],\"additionalProperties\":false}",
+    {"{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},\"age\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":150}},"
+     "\"required\":[\"name\",\"age\"],\"additionalProperties\":false}",
+     
      {"{\"name\": \"Ann\", \"age\": 30}", "{\"name\":\"\\u00e9\\ud83d\\ude00\",\"age\":150}", "{\n    \"name\": \"\",\n    \"age\": 0\n}"},
      {"{}", "{\"name\": \"Ann\"}", "{\"name\": \"Ann\", \"age\": 151}", "{\"name\": \"Ann\", \"age\": -1}", "{\"name\": 1, \"age\": 1}", "{\"name\": \"Ann\", \"age\": 3, \"x\": 1}", "[]"}},
     {"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},\"ab\":{\"type\":\"string\"},\"b\":{}},\"required\":[\"ab\"],\"additionalProperties\":{\"type\":\"integer\"}}",
@@ -43,15 +45,22 @@ static const recorded cases[] = {
      {"[\"a\", 1]", "[\"a\", 1, null]", "[\"a\", 1, null, true, false]"}, {"[]", "[\"a\"]", "[1, \"a\"]", "[\"a\", 1, true]", "[\"a\", 1, null, 1]", "[\"a\", 1, null, true, false, true]"}},
     {"{\"type\":\"array\",\"prefixItems\":[{\"type\":\"string\"},{\"type\":\"integer\"}],\"items\":false}", {"[]", "[\"a\"]", "[\"a\", 2]"}, {"[1]", "[\"a\", 2, 3]"}},
     {"{\"type\":\"array\",\"maxItems\":0}", {"[]"}, {"[1]"}},
-    {"{\"enum\":[\"red\",3,2.5,null,true,{\"a\":[1]},\"q\\\"\\\\\\n\"]}", {"\"red\"", "3", "2.5", "null", "true", "{\"a\":[1]}", "\"q\\\"\\\\\\n\""}, {"\"re\"", "4", "false", "\"redd\"", "{\"a\":[2]}"}},
+    {"{\"enum\":[\"red\",3,2.5,null,true,{\"a\":[1]},\"q\\\"\\\\\\n\"]}",
+     {"\"red\"", "3", "2.5", "null", "true", "{\"a\":[1]}", "\"q\\\"\\\\\\n\""}, {"\"re\"", "4", "false", "\"redd\"", "{\"a\":[2]}"}},
     {"{\"type\":\"string\",\"enum\":[\"a\",1,\"b\"]}", {"\"a\"", "\"b\""}, {"1", "\"c\""}},
     {"{\"const\":{\"x\":[1,2]}}", {"{\"x\":[1,2]}"}, {"{\"x\":[1]}", "1"}},
     {"{\"anyOf\":[{\"type\":\"string\",\"maxLength\":3},{\"type\":\"integer\",\"minimum\":-5,\"maximum\":5}]}", {"\"abc\"", "\"\"", "-5", "5", "0"}, {"\"abcd\"", "6", "-6", "null"}},
-    {"{\"oneOf\":[{\"type\":\"object\",\"properties\":{\"k\":{\"const\":\"a\"},\"v\":{\"type\":\"integer\"}},\"required\":[\"k\",\"v\"]},{\"type\":\"object\",\"properties\":{\"k\":{\"const\":\"b\"}},\"required\":[\"k\"]}]}",
+    {"{\"oneOf\":[{\"type\":\"object\",\"properties\":{\"k\":{\"const\":\"a\"},\"v\":{\"type\":\"integer\"}},\"required\":[\"k\","
+     "\"v\"]},{\"type\":\"object\",\"properties\":{\"k\":{\"const\":\"b\"}},\"required\":[\"k\"]}]}",
+     
      {"{\"k\": \"a\", \"v\": 1}", "{\"k\": \"b\"}"}, {"{\"k\": \"a\"}", "{\"k\": \"c\"}", "{\"k\": \"b\", \"v\": 1}" /* valid; not generated */}},
-    {"{\"allOf\":[{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\",\"minimum\":3}},\"required\":[\"a\"]},{\"properties\":{\"a\":{\"maximum\":7},\"b\":{\"type\":\"string\"}},\"required\":[\"b\"]}]}",
+    {"{\"allOf\":[{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\",\"minimum\":3}},"
+     "\"required\":[\"a\"]},{\"properties\":{\"a\":{\"maximum\":7},\"b\":{\"type\":\"string\"}},\"required\":[\"b\"]}]}",
+     
      {"{\"a\": 3, \"b\": \"\"}", "{\"a\": 7, \"b\": \"x\"}"}, {"{\"a\": 2, \"b\": \"\"}", "{\"a\": 8, \"b\": \"\"}", "{\"a\": 5}", "{\"b\": \"\"}"}},
-    {"{\"$defs\":{\"node\":{\"type\":\"object\",\"properties\":{\"v\":{\"type\":\"integer\"},\"next\":{\"anyOf\":[{\"$ref\":\"#/$defs/node\"},{\"type\":\"null\"}]}},\"required\":[\"v\",\"next\"]}},\"$ref\":\"#/$defs/node\"}",
+    {"{\"$defs\":{\"node\":{\"type\":\"object\",\"properties\":{\"v\":{\"type\":\"integer\"},"
+     "\"next\":{\"anyOf\":[{\"$ref\":\"#/$defs/node\"},{\"type\":\"null\"}]}},\"required\":[\"v\",\"next\"]}},\"$ref\":\"#/$defs/node\"}",
+     
      {"{\"v\": 1, \"next\": null}", "{\"v\": 1, \"next\": {\"v\": 2, \"next\": {\"v\": 3, \"next\": null}}}"}, {"{\"v\": 1}", "{\"v\": 1, \"next\": {\"v\": 2}}", "null"}},
     {"{\"type\":\"object\",\"properties\":{\"children\":{\"type\":\"array\",\"items\":{\"$ref\":\"#\"}}},\"required\":[\"children\"]}",
      {"{\"children\": []}", "{\"children\": [{\"children\": [{\"children\": []}]}, {\"children\": []}]}"}, {"{}", "{\"children\": [1]}", "{\"children\": [{}]}"}},
@@ -60,8 +69,10 @@ static const recorded cases[] = {
     {"{\"type\":\"string\",\"pattern\":\"foo|^bar.*\\\"x\\\\\\\\$\"}", {"\"a foo b\"", "\"foo\"", "\"barz\\\"x\\\\\""}, {"\"fo\"", "\"xbar\\\"x\\\\\"", "\"bar\\\"x\\\\y\""}},
     {"{\"type\":\"string\",\"pattern\":\"^(?:\\\\w+\\\\s)*[^a-z\\\\d]?$\"}", {"\"\"", "\"ab \"", "\"ab c3\\t!\"", "\"A\"", "\"\\\"\""}, {"\"a\"", "\"ab  !\"", "\"7\""}},
     {"{\"type\":\"string\",\"pattern\":\"^a*?(b|c(d|))+\\\\.[\\\\]\\\\-]$\"}", {"\"b.]\"", "\"aacdcb.-\""}, {"\".]\"", "\"ab.x\""}},
-    {"{\"type\":\"string\",\"format\":\"date\"}", {"\"2024-02-29\"", "\"2000-02-29\"", "\"1999-12-31\"", "\"0001-01-01\""}, {"\"2023-02-29\"", "\"1900-02-29\"", "\"2024-04-31\"", "\"2024-13-01\"", "\"0000-01-01\"", "\"2024-1-1\""}},
-    {"{\"type\":\"string\",\"format\":\"date-time\"}", {"\"2024-02-29T23:59:59Z\"", "\"1985-04-12T23:20:50.52+01:30\""}, {"\"2024-02-29 23:59:59Z\"", "\"2024-02-29T24:00:00Z\"", "\"2024-02-29T23:59:59\""}},
+    {"{\"type\":\"string\",\"format\":\"date\"}",
+     {"\"2024-02-29\"", "\"2000-02-29\"", "\"1999-12-31\"", "\"0001-01-01\""}, {"\"2023-02-29\"", "\"1900-02-29\"", "\"2024-04-31\"", "\"2024-13-01\"", "\"0000-01-01\"", "\"2024-1-1\""}},
+    {"{\"type\":\"string\",\"format\":\"date-time\"}",
+     {"\"2024-02-29T23:59:59Z\"", "\"1985-04-12T23:20:50.52+01:30\""}, {"\"2024-02-29 23:59:59Z\"", "\"2024-02-29T24:00:00Z\"", "\"2024-02-29T23:59:59\""}},
     {"{\"type\":\"string\",\"format\":\"time\"}", {"\"23:59:59Z\"", "\"00:00:00.5-23:00\""}, {"\"23:59\"", "\"23:60:00Z\""}},
     {"{\"type\":\"string\",\"format\":\"uuid\"}", {"\"2eb8aa08-aa98-11ea-b4aa-73b441d16380\""}, {"\"2eb8aa08-aa98-11ea-b4aa73b441d16380\"", "\"2eb8aa08-aa98-11ea-b4aa-73b441d1638\""}},
     {"{\"type\":[\"string\",\"null\",\"integer\"]}", {"\"\"", "null", "12"}, {"true", "[]", "1.5"}},
@@ -72,7 +83,9 @@ static const recorded cases[] = {
     {"{\"type\":\"number\",\"minimum\":-3,\"maximum\":12}", {"-3", "-3.0", "-2.999", "0", "-0.5", "11.999999", "12", "12.00"}, {"-3.1", "12.1", "13", "1e1"}},
     {"{\"type\":\"number\",\"exclusiveMinimum\":0,\"exclusiveMaximum\":1}", {"0.5", "0.001", "0.9"}, {"0", "0.0", "1", "1.0", "-0.1"}},
     {"{\"type\":\"object\"}", {"{}", "{\"a\": 1, \"b\": {}}"}, {"[]", "{\"a\"}"}},
-    {"{\"type\":\"object\",\"properties\":{\"\\u00e9\":{\"type\":\"integer\"},\"\\u00e9a\":{\"type\":\"null\"},\"\\\"q\":{\"type\":\"integer\"}},\"additionalProperties\":{\"type\":\"string\"}}",
+    {"{\"type\":\"object\",\"properties\":{\"\\u00e9\":{\"type\":\"integer\"},\"\\u00e9a\":{\"type\":\"null\"},\"\\\"q\":{\"type\":\"integer\"}},"
+     "\"additionalProperties\":{\"type\":\"string\"}}",
+     
      {"{\"\xC3\xA9\": 1, \"\xC3\xA9" "a\": null, \"\\\"q\": 3, \"z\": \"\"}", "{\"\xC3\xA9" "b\": \"x\"}", "{}"}, {"{\"\xC3\xA9\": \"x\"}", "{\"\xC3\xA9" "a\": \"x\"}", "{\"\\\"q\": \"x\"}"}},
     {"{\"anyOf\":[{\"required\":[\"a\"]},{\"properties\":{\"b\":{\"type\":\"integer\"}},\"required\":[\"b\"]}],\"properties\":{\"a\":{\"type\":\"string\"}},\"type\":\"object\"}",
      {"{\"a\": \"x\"}", "{\"a\": \"x\", \"b\": 1}", "{\"b\": 1}"}, {"{}", "{\"b\": \"x\"}", "{\"a\": 1}"}},
