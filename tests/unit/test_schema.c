@@ -34,7 +34,7 @@ static const recorded cases[] = {
     {"true", {"1", "\"a\"", "[]", "{\"a\": {\"b\": [1, null]}}", "-1.5e3", "{\n  \"a\": 1\n}"}, {"", "tru", "[1,]", "{a: 1}", "01", "\"\x01\"", "1 2", "\"\\ud800\"", "{}\n"}},
     {"{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},\"age\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":150}},"
      "\"required\":[\"name\",\"age\"],\"additionalProperties\":false}",
-     
+
      {"{\"name\": \"Ann\", \"age\": 30}", "{\"name\":\"\\u00e9\\ud83d\\ude00\",\"age\":150}", "{\n    \"name\": \"\",\n    \"age\": 0\n}"},
      {"{}", "{\"name\": \"Ann\"}", "{\"name\": \"Ann\", \"age\": 151}", "{\"name\": \"Ann\", \"age\": -1}", "{\"name\": 1, \"age\": 1}", "{\"name\": \"Ann\", \"age\": 3, \"x\": 1}", "[]"}},
     {"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},\"ab\":{\"type\":\"string\"},\"b\":{}},\"required\":[\"ab\"],\"additionalProperties\":{\"type\":\"integer\"}}",
@@ -52,15 +52,15 @@ static const recorded cases[] = {
     {"{\"anyOf\":[{\"type\":\"string\",\"maxLength\":3},{\"type\":\"integer\",\"minimum\":-5,\"maximum\":5}]}", {"\"abc\"", "\"\"", "-5", "5", "0"}, {"\"abcd\"", "6", "-6", "null"}},
     {"{\"oneOf\":[{\"type\":\"object\",\"properties\":{\"k\":{\"const\":\"a\"},\"v\":{\"type\":\"integer\"}},\"required\":[\"k\","
      "\"v\"]},{\"type\":\"object\",\"properties\":{\"k\":{\"const\":\"b\"}},\"required\":[\"k\"]}]}",
-     
+
      {"{\"k\": \"a\", \"v\": 1}", "{\"k\": \"b\"}"}, {"{\"k\": \"a\"}", "{\"k\": \"c\"}", "{\"k\": \"b\", \"v\": 1}" /* valid; not generated */}},
     {"{\"allOf\":[{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\",\"minimum\":3}},"
      "\"required\":[\"a\"]},{\"properties\":{\"a\":{\"maximum\":7},\"b\":{\"type\":\"string\"}},\"required\":[\"b\"]}]}",
-     
+
      {"{\"a\": 3, \"b\": \"\"}", "{\"a\": 7, \"b\": \"x\"}"}, {"{\"a\": 2, \"b\": \"\"}", "{\"a\": 8, \"b\": \"\"}", "{\"a\": 5}", "{\"b\": \"\"}"}},
     {"{\"$defs\":{\"node\":{\"type\":\"object\",\"properties\":{\"v\":{\"type\":\"integer\"},"
      "\"next\":{\"anyOf\":[{\"$ref\":\"#/$defs/node\"},{\"type\":\"null\"}]}},\"required\":[\"v\",\"next\"]}},\"$ref\":\"#/$defs/node\"}",
-     
+
      {"{\"v\": 1, \"next\": null}", "{\"v\": 1, \"next\": {\"v\": 2, \"next\": {\"v\": 3, \"next\": null}}}"}, {"{\"v\": 1}", "{\"v\": 1, \"next\": {\"v\": 2}}", "null"}},
     {"{\"type\":\"object\",\"properties\":{\"children\":{\"type\":\"array\",\"items\":{\"$ref\":\"#\"}}},\"required\":[\"children\"]}",
      {"{\"children\": []}", "{\"children\": [{\"children\": [{\"children\": []}]}, {\"children\": []}]}"}, {"{}", "{\"children\": [1]}", "{\"children\": [{}]}"}},
@@ -85,7 +85,7 @@ static const recorded cases[] = {
     {"{\"type\":\"object\"}", {"{}", "{\"a\": 1, \"b\": {}}"}, {"[]", "{\"a\"}"}},
     {"{\"type\":\"object\",\"properties\":{\"\\u00e9\":{\"type\":\"integer\"},\"\\u00e9a\":{\"type\":\"null\"},\"\\\"q\":{\"type\":\"integer\"}},"
      "\"additionalProperties\":{\"type\":\"string\"}}",
-     
+
      {"{\"\xC3\xA9\": 1, \"\xC3\xA9" "a\": null, \"\\\"q\": 3, \"z\": \"\"}", "{\"\xC3\xA9" "b\": \"x\"}", "{}"}, {"{\"\xC3\xA9\": \"x\"}", "{\"\xC3\xA9" "a\": \"x\"}", "{\"\\\"q\": \"x\"}"}},
     {"{\"anyOf\":[{\"required\":[\"a\"]},{\"properties\":{\"b\":{\"type\":\"integer\"}},\"required\":[\"b\"]}],\"properties\":{\"a\":{\"type\":\"string\"}},\"type\":\"object\"}",
      {"{\"a\": \"x\"}", "{\"a\": \"x\", \"b\": 1}", "{\"b\": 1}"}, {"{}", "{\"b\": \"x\"}", "{\"a\": 1}"}},
