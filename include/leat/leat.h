@@ -2,6 +2,7 @@
 #ifndef LEAT_LEAT_H
 #define LEAT_LEAT_H
 
+#include "leat/chat.h"
 #include "leat/circlefit.h"
 #include "leat/circlefitter.h"
 #include "leat/common.h"

@@ -1,0 +1,190 @@
+/* chat.c - recognising a chat template and writing conversations; the formats are in chat_format.c. */
+#include "leat/chat.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "lm/chat_format.h"
+
+/* ---- which format ----------------------------------------------------------------------------------------------------------- */
+
+const char *leat_chat_name(int index) {
+    for (int i = 0; index >= 0 && i <= index; i++)
+        if (!leat__chat_formats[i].name) return NULL;
+    return index >= 0 ? leat__chat_formats[index].name : NULL;
+}
+
+static int fits(const leat_chat_format *f, const char *text, size_t bytes) {
+    for (int i = 0; i < 3 && f->has[i]; i++)
+        if (!memmem(text, bytes, f->has[i], strlen(f->has[i]))) return 0;
+    for (int i = 0; i < 2 && f->lacks[i]; i++)
+        if (memmem(text, bytes, f->lacks[i], strlen(f->lacks[i]))) return 0;
+    return f->has[0] != NULL;
+}
+
+const char *leat_chat_recognise(const char *text, size_t bytes) {
+    if (!text) return NULL;
+    const leat_chat_format *f = leat__chat_formats;
+    while (f->name && !fits(f, text, bytes)) f++;
+    return f->name;
+}
+
+int leat_chat_of_file(const leat_gguf *file, const char **name, leat_error *error) {
+    const char *text;
+    uint64_t at = 0, length;
+    if (!file || !name) return leat__fail(error, LEAT_EINVAL, "chat: file and name are needed");
+    *name = NULL;
+    const leat_gguf_value *value = leat_gguf_find(file, "tokenizer.chat_template");
+    if (!value || leat_gguf_string(value, &at, &text, &length)) return leat__fail(error, LEAT_EUNSUPPORTED, "the model's file has no chat template; choose one by name (--template NAME)");
+    *name = leat_chat_recognise(text, length);
+    if (*name) return LEAT_OK;
+    return leat__fail(error, LEAT_EUNSUPPORTED, "the chat template of the model is not known (\"%.*s...\"); choose one by name (--template NAME)", (int)(length < 60 ? length : 60), text);
+}
+
+static const leat_chat_format *find_format(const char *name, leat_error *error) {
+    char names[512];
+    size_t n = 0;
+    for (const leat_chat_format *f = leat__chat_formats; f->name; f++) {
+        if (name && strcmp(f->name, name) == 0) return f;
+        n += (size_t)snprintf(names + n, n < sizeof names ? sizeof names - n : 0, "%s%s", n ? " " : "", f->name);
+        if (n >= sizeof names) n = sizeof names - 1;
+    }
+    leat__fail(error, LEAT_EINVAL, "there is no chat template '%.60s'; there are: %s", name ? name : "", names);
+    return NULL;
+}
+
+/* ---- writing ---------------------------------------------------------------------------------------------------------------- */
+
+typedef struct writer {
+    char       *text;
+    size_t      capacity, bytes;
+    char        bos[64], eos[64];
+    const char *role;
+} writer;
+
+static void put(writer *w, const char *text, size_t bytes) {
+    if (w->bytes < w->capacity) memcpy(w->text + w->bytes, text, bytes < w->capacity - w->bytes ? bytes : w->capacity - w->bytes);
+    w->bytes += bytes;
+}
+
+/* A piece of the format, with its stand-ins. */
+static void put_markup(writer *w, const char *markup) {
+    for (; markup && *markup; markup++) {
+        const char *stands_for = *markup == '\1' ? w->role : *markup == '\2' ? w->bos : *markup == '\3' ? w->eos : NULL;
+        if (stands_for) put(w, stands_for, strlen(stands_for));
+        else put(w, markup, 1);
+    }
+}
+
+static int is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'; }
+
+static void put_content(writer *w, const char *text, int trim) {
+    size_t bytes = strlen(text);
+    while (trim && bytes && is_blank(*text)) text++, bytes--;
+    while (trim && bytes && is_blank(text[bytes - 1])) bytes--;
+    put(w, text, bytes);
+}
+
+/* What is left of a reply without its thoughts. */
+static const char *behind_thoughts(const char *text) {
+    const char *end;
+    int thought = 0;
+    for (; (end = strstr(text, "</think>")); thought = 1) text = end + 8;
+    while (thought && *text == '\n') text++;
+    return text;
+}
+
+/* ---- the conversation ------------------------------------------------------------------------------------------------------- */
+
+typedef struct conversation {
+    const leat_chat_format  *f;
+    const leat_chat_message *messages;
+    int64_t                  count, first_user, last_user; /* -1 = none */
+    const char              *system;                       /* to be put into a user's message, or NULL */
+} conversation;
+
+static int is(const leat_chat_message *m, const char *role) { return strcmp(m->role, role) == 0; }
+
+static int look_over(conversation *c, leat_error *error) {
+    const unsigned inside = c->f->flags & (LEAT_CHAT_SYSTEM_FIRST | LEAT_CHAT_SYSTEM_LAST);
+    c->first_user = c->last_user = -1;
+    for (int64_t i = 0; i < c->count; i++) {
+        const leat_chat_message *m = &c->messages[i];
+        if (!m->role || !m->content) return leat__fail(error, LEAT_EINVAL, "chat: message %lld has no role or no content", (long long)i);
+        if (is(m, "user")) {
+            if (c->first_user < 0) c->first_user = i;
+            c->last_user = i;
+        } else if (is(m, "system")) {
+            if (inside && i) return leat__fail(error, LEAT_EUNSUPPORTED, "chat: template '%s' takes a system message in the first place only", c->f->name);
+        } else if (!is(m, "assistant") && !c->f->other[0]) {
+            return leat__fail(error, LEAT_EUNSUPPORTED, "chat: template '%s' has no role '%.40s'", c->f->name, m->role);
+        }
+    }
+    c->system = inside && c->count && is(&c->messages[0], "system") ? c->messages[0].content : NULL;
+    if (c->system && c->first_user < 0) return leat__fail(error, LEAT_EUNSUPPORTED, "chat: template '%s' puts the system message into the user's, and there is none", c->f->name);
+    return LEAT_OK;
+}
+
+static void put_user(writer *w, const conversation *c, int64_t i) {
+    const leat_chat_format *f = c->f;
+    if (i != c->first_user) put_markup(w, f->again);
+    put_markup(w, f->user[0]);
+    int last = f->flags & LEAT_CHAT_SYSTEM_LAST, mine = last ? i == c->last_user && i == c->count - 1 : i == c->first_user;
+    if (c->system && mine) {
+        put_markup(w, f->system[0]);
+        put_content(w, c->system, 0);
+        put_markup(w, f->system[1]);
+    }
+    put_content(w, c->messages[i].content, f->flags & LEAT_CHAT_TRIM);
+    put_markup(w, f->user[1]);
+}
+
+static void put_message(writer *w, const conversation *c, int64_t i) {
+    const leat_chat_format *f = c->f;
+    const leat_chat_message *m = &c->messages[i];
+    const char *content = m->content;
+    int trim = f->flags & LEAT_CHAT_TRIM;
+    w->role = m->role;
+    if (is(m, "user")) {
+        put_user(w, c, i);
+        return;
+    }
+    if (is(m, "system") && c->system) return;
+    const char *const *markup = is(m, "system") ? f->system : is(m, "assistant") ? f->reply : f->other;
+    if (markup == f->reply && f->flags & LEAT_CHAT_NO_THOUGHTS && i < c->last_user) content = behind_thoughts(content);
+    put_markup(w, markup[0]);
+    put_content(w, content, trim || (markup == f->reply && f->flags & LEAT_CHAT_TRIM_REPLY));
+    put_markup(w, markup[1]);
+}
+
+static void spell(const leat_tokenizer *tokenizer, int32_t token, const char *otherwise, char out[64]) {
+    size_t bytes = 0;
+    if (!tokenizer || token < 0 || leat_tokenizer_piece(tokenizer, token, LEAT_DETOKENIZE_SPECIALS, out, 63, &bytes)) bytes = 0;
+    out[bytes] = 0;
+    if (!tokenizer) snprintf(out, 64, "%s", otherwise);
+}
+
+int leat_chat_render(const char *name, const leat_tokenizer *tokenizer, const leat_chat_message *messages, int64_t count, uint32_t flags, char *text, size_t capacity,
+                     size_t *bytes, leat_error *error) {
+    if (!bytes || (!text && capacity) || count < 0 || (!messages && count)) return leat__fail(error, LEAT_EINVAL, "chat: messages, text and bytes are needed");
+    leat_tokenizer_info info = {.bos = -1, .eos = -1};
+    conversation c = {.f = find_format(name, error), .messages = messages, .count = count};
+    int status = c.f ? look_over(&c, error) : LEAT_EINVAL;
+    if (status) return status;
+    writer w = {.text = text, .capacity = capacity};
+    if (tokenizer) leat_tokenizer_get_info(tokenizer, &info);
+    spell(tokenizer, info.bos, "<s>", w.bos);
+    spell(tokenizer, info.eos, "</s>", w.eos);
+    put_markup(&w, c.f->start);
+    if (c.f->default_system && !(count && is(&messages[0], "system"))) {
+        w.role = "system";
+        put_markup(&w, c.f->system[0]);
+        put_content(&w, c.f->default_system, 0);
+        put_markup(&w, c.f->system[1]);
+    }
+    for (int64_t i = 0; i < count; i++) put_message(&w, &c, i);
+    if (flags & LEAT_CHAT_PROMPT) put_markup(&w, c.f->prompt);
+    *bytes = w.bytes;
+    return w.bytes > capacity ? LEAT_ELIMIT : LEAT_OK;
+}
