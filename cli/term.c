@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "leat/lm.h"
 #include "leat/video.h"
 
 #define SHOW_AFTER_NS 2000000000
@@ -22,6 +23,8 @@ static volatile sig_atomic_t  interrupted;
 static leat_context *volatile contexts[MAX_CONTEXTS];
 static volatile sig_atomic_t  n_contexts;
 static leat_source *volatile  source;
+static leat_lm_session *volatile lm_sessions[MAX_CONTEXTS];
+static volatile sig_atomic_t  n_lm_sessions;
 
 void cli_set_quiet(int quiet) { is_quiet = quiet; }
 
@@ -83,6 +86,7 @@ static void on_signal(int number) {
     if (interrupted) _exit(CLI_INTERRUPTED);
     interrupted = 1;
     for (int i = 0; i < n_contexts; i++) leat_context_cancel(contexts[i]); /* an atomic store */
+    for (int i = 0; i < n_lm_sessions; i++) leat_lm_cancel(lm_sessions[i]);
     if (source) leat_source_cancel(source);
 }
 
@@ -96,6 +100,15 @@ void cli_catch_signals(void) {
 int cli_interrupted(void) { return interrupted; }
 
 void cli_register_source(leat_source *input) { source = input; }
+
+void cli_register_lm_session(leat_lm_session *session) {
+    if (!session) {
+        n_lm_sessions = 0;
+    } else if (n_lm_sessions < MAX_CONTEXTS) {
+        lm_sessions[n_lm_sessions] = session;
+        n_lm_sessions++;
+    }
+}
 
 void cli_register_context(leat_context *context) {
     if (!context) {

@@ -8,6 +8,7 @@
 #include "leat/status.h"
 
 struct leat_source;
+struct leat_lm_session;
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_UNSUPPORTED = 3, CLI_NOT_MET = 4, CLI_INTERRUPTED = 130 };
 
@@ -27,6 +28,7 @@ int64_t cli_now_ns(void);
 void cli_catch_signals(void);
 int cli_interrupted(void);
 void cli_register_context(leat_context *context); /* NULL forgets all */
+void cli_register_lm_session(struct leat_lm_session *session); /* NULL forgets all */
 void cli_register_source(struct leat_source *source); /* is cancelled too; NULL forgets it */
 
 /* Progress of long work, shown after 2 s: a line that is rewritten on a terminal, else one every 5 s; none when quiet. */

@@ -151,7 +151,8 @@ static int open_grammar(leat_lm_generation *g, leat_error *error) {
     leat_grammar_vocab *vocab;
     if (!text && !schema) return LEAT_OK;
     int status = grammar_vocab(g, &vocab, error);
-    if (status == LEAT_OK) status = schema ? leat__fail(error, LEAT_EUNSUPPORTED, "JSON schemas are not there yet") : leat_grammar_open(text, strlen(text), &g->grammar, error);
+    if (status == LEAT_OK) status = schema ? leat_grammar_open_schema(schema, strlen(schema), &g->grammar, error)
+                                          : leat_grammar_open(text, strlen(text), &g->grammar, error);
     if (status == LEAT_OK) status = leat_grammar_state_open(g->grammar, vocab, &g->place, error);
     return status;
 }
