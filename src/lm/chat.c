@@ -87,11 +87,11 @@ static void put_content(writer *w, const char *text, int trim) {
 }
 
 /* What is left of a reply without its thoughts. */
-static const char *behind_thoughts(const char *text) {
+static const char *behind_thoughts(const char *text, int lines) {
     const char *end;
     int thought = 0;
     for (; (end = strstr(text, "</think>")); thought = 1) text = end + 8;
-    while (thought && *text == '\n') text++;
+    while (lines && thought && *text == '\n') text++;
     return text;
 }
 
@@ -152,7 +152,8 @@ static void put_message(writer *w, const conversation *c, int64_t i) {
     }
     if (is(m, "system") && c->system) return;
     const char *const *markup = is(m, "system") ? f->system : is(m, "assistant") ? f->reply : f->other;
-    if (markup == f->reply && f->flags & LEAT_CHAT_NO_THOUGHTS && i < c->last_user) content = behind_thoughts(content);
+    if (markup == f->reply && f->flags & LEAT_CHAT_NO_THOUGHTS && i < c->last_user) content = behind_thoughts(content, 1);
+    if (markup == f->reply && f->flags & LEAT_CHAT_CUT_THOUGHTS) content = behind_thoughts(content, 0);
     put_markup(w, markup[0]);
     put_content(w, content, trim || (markup == f->reply && f->flags & LEAT_CHAT_TRIM_REPLY));
     put_markup(w, markup[1]);

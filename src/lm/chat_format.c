@@ -13,7 +13,8 @@
 #define GRANITE {"<|start_of_role|>\1<|end_of_role|>", "<|end_of_text|>\n"}
 #define MEGREZ {"<|role_start|>\1<|role_end|>", "<|turn_end|>"}
 #define COMMAND_R(who) {"<|START_OF_TURN_TOKEN|><|" who "_TOKEN|>", "<|END_OF_TURN_TOKEN|>"}
-#define DEEPSEEK_BAR "\xEF\xBD\x9C" /* a full-width bar */
+#define DEEPSEEK(who) "<\xEF\xBD\x9C" who "\xEF\xBD\x9C>" /* full-width bars */
+#define DEEPSEEK_TURNS .system = {"", ""}, .user = {DEEPSEEK("User"), ""}, .reply = {DEEPSEEK("Assistant"), "\3"}
 
 const leat_chat_format leat__chat_formats[] = {
     {.name = "phi4", .has = {"<|im_start|>", "<|im_sep|>"}, .system = PHI4, .user = PHI4, .reply = PHI4, .prompt = "<|im_start|>assistant<|im_sep|>"},
@@ -50,8 +51,8 @@ const leat_chat_format leat__chat_formats[] = {
      .reply = COMMAND_R("CHATBOT"), .prompt = "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>"},
     {.name = "exaone3", .has = {"[|assistant|]", "[|endofturn|]"}, .flags = LEAT_CHAT_TRIM, .system = {"[|system|]", "[|endofturn|]\n"}, .user = {"[|user|]", "\n"},
      .reply = {"[|assistant|]", "[|endofturn|]\n"}, .prompt = "[|assistant|]"},
-    {.name = "deepseek3", .has = {"<" DEEPSEEK_BAR "Assistant" DEEPSEEK_BAR ">", "<" DEEPSEEK_BAR "User" DEEPSEEK_BAR ">"}, .flags = LEAT_CHAT_NO_THOUGHTS, .system = {"", ""},
-     .user = {"<" DEEPSEEK_BAR "User" DEEPSEEK_BAR ">", ""}, .reply = {"<" DEEPSEEK_BAR "Assistant" DEEPSEEK_BAR ">", "\3"}, .prompt = "<" DEEPSEEK_BAR "Assistant" DEEPSEEK_BAR ">"},
+    {.name = "deepseek-r1", .has = {DEEPSEEK("Assistant") "<think>", DEEPSEEK("User")}, .flags = LEAT_CHAT_CUT_THOUGHTS, DEEPSEEK_TURNS, .prompt = DEEPSEEK("Assistant") "<think>\n"},
+    {.name = "deepseek3", .has = {DEEPSEEK("Assistant"), DEEPSEEK("User")}, .flags = LEAT_CHAT_CUT_THOUGHTS, DEEPSEEK_TURNS, .prompt = DEEPSEEK("Assistant")},
     {.name = "deepseek2", .has = {"'Assistant: ' + message['content'] + eos_token", "'User: '"}, .system = {"", "\n\n"}, .user = {"User: ", "\n\n"}, .reply = {"Assistant: ", "\3"},
      .prompt = "Assistant:"},
     {.name = "deepseek-coder", .has = {"### Instruction:", "<|EOT|>"}, .system = {"", ""}, .user = {"### Instruction:\n", "\n"}, .reply = {"### Response:\n", "\n<|EOT|>\n"},

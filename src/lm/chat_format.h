@@ -12,7 +12,8 @@ enum {
     LEAT_CHAT_SYSTEM_FIRST = 2, /* the system's text is put in front of the first user's, between its own before and after */
     LEAT_CHAT_SYSTEM_LAST = 4, /* ... of the last user's, when that is the last message */
     LEAT_CHAT_NO_THOUGHTS = 8, /* of replies before the last user's message only what is behind "</think>" stays */
-    LEAT_CHAT_TRIM_REPLY = 16
+    LEAT_CHAT_TRIM_REPLY = 16,
+    LEAT_CHAT_CUT_THOUGHTS = 32 /* of every reply, and line ends behind them stay */
 };
 
 typedef struct leat_chat_format {

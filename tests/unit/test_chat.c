@@ -29,7 +29,8 @@ static void test_talk(void **state) {
         {"mistral-v1", " [INST] You are a helpful assistant\n\nHello [/INST] Hi there</s> [INST] Who are you [/INST]    I am an assistant   </s> [INST] Another question [/INST]"},
         {"mistral-v3", "[INST] Hello[/INST] Hi there</s>[INST] Who are you[/INST] I am an assistant</s>[INST] You are a helpful assistant\n\nAnother question[/INST]"},
         {"mistral-v3-tekken", "[INST]Hello[/INST]Hi there</s>[INST]Who are you[/INST]   I am an assistant   </s>[INST]You are a helpful assistant\n\nAnother question[/INST]"},
-        {"mistral-v7", "[SYSTEM_PROMPT] You are a helpful assistant[/SYSTEM_PROMPT][INST] Hello[/INST] Hi there</s>[INST] Who are you[/INST]    I am an assistant   </s>[INST] Another question[/INST]"},
+        {"mistral-v7", "[SYSTEM_PROMPT] You are a helpful assistant[/SYSTEM_PROMPT][INST] Hello[/INST] Hi there</s>[INST] Who are you[/INST]"
+                       "    I am an assistant   </s>[INST] Another question[/INST]"},
         {"llama3", "<|start_header_id|>system<|end_header_id|>\n\nYou are a helpful assistant<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nHello<|eot_id|><|start_header_id|>assistant"
                    "<|end_header_id|>\n\nHi there<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nWho are you<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nI am an assistant"
                    "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nAnother question<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"},
@@ -44,8 +45,8 @@ static void test_talk(void **state) {
         {"vicuna", "You are a helpful assistant\n\nUSER: Hello\nASSISTANT: Hi there</s>\nUSER: Who are you\nASSISTANT:    I am an assistant   </s>\nUSER: Another question\nASSISTANT:"},
         {"vicuna-orca", "SYSTEM: You are a helpful assistant\nUSER: Hello\nASSISTANT: Hi there</s>\nUSER: Who are you\nASSISTANT:    I am an assistant   </s>\nUSER: Another question\nASSISTANT:"},
         {"deepseek2", "You are a helpful assistant\n\nUser: Hello\n\nAssistant: Hi there</s>User: Who are you\n\nAssistant:    I am an assistant   </s>User: Another question\n\nAssistant:"},
-        {"deepseek3", "You are a helpful assistant<" BAR "User" BAR ">Hello<" BAR "Assistant" BAR ">Hi there</s><" BAR "User" BAR ">Who are you<" BAR "Assistant" BAR ">   I am an assistant   </s><" BAR
-                      "User" BAR ">Another question<" BAR "Assistant" BAR ">"},
+        {"deepseek3", "You are a helpful assistant<" BAR "User" BAR ">Hello<" BAR "Assistant" BAR ">Hi there</s><" BAR "User" BAR ">Who are you<" BAR "Assistant" BAR ">   I am an assistant   </s>"
+                      "<" BAR "User" BAR ">Another question<" BAR "Assistant" BAR ">"},
         {"deepseek-coder", "You are a helpful assistant### Instruction:\nHello\n### Response:\nHi there\n<|EOT|>\n### Instruction:\nWho are you\n### Response:\n   I am an assistant   \n<|EOT|>\n"
                            "### Instruction:\nAnother question\n### Response:\n"},
         {"command-r", "<|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>You are a helpful assistant<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|USER_TOKEN|>Hello<|END_OF_TURN_TOKEN|>"
@@ -103,6 +104,7 @@ static void test_recognised(void **state) {
         {"command-r", "<|START_OF_TURN_TOKEN|><|USER_TOKEN|> <|CHATBOT_TOKEN|>"},
         {"granite", "<|start_of_role|>user<|end_of_role|>"},
         {"deepseek3", "<" BAR "User" BAR "> <" BAR "Assistant" BAR ">"},
+        {"deepseek-r1", "<" BAR "User" BAR "> <" BAR "Assistant" BAR "><think>\\n"},
         {"deepseek2", "{{ 'User: ' + x }}{{ 'Assistant: ' + message['content'] + eos_token }}"},
         {"deepseek-coder", "### Instruction: <|EOT|>"},
         {"vicuna", "'USER: ' 'ASSISTANT: '"},
@@ -131,6 +133,9 @@ static void test_particular(void **state) {
     assert_int_equal(leat_chat_render("qwen3", NULL, thoughtful, 4, 0, text, sizeof text, &bytes, &error), LEAT_OK);
     text[bytes] = 0;
     assert_string_equal(text, "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>\n<|im_start|>user\nc<|im_end|>\n<|im_start|>assistant\n<think>x</think>d<|im_end|>\n");
+    assert_int_equal(leat_chat_render("deepseek-r1", NULL, thoughtful, 3, LEAT_CHAT_PROMPT, text, sizeof text, &bytes, &error), LEAT_OK);
+    text[bytes] = 0;
+    assert_string_equal(text, "<" BAR "User" BAR ">a<" BAR "Assistant" BAR ">\n\nb</s><" BAR "User" BAR ">c<" BAR "Assistant" BAR "><think>\n");
     assert_int_equal(leat_chat_render("qwen2.5", NULL, talk + 1, 1, LEAT_CHAT_PROMPT, text, sizeof text, &bytes, &error), LEAT_OK);
     text[bytes] = 0;
     assert_string_equal(text, "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n");
