@@ -2,9 +2,11 @@ package lm
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -80,6 +82,30 @@ func same(t testing.TB, got, want []int32) {
 		if got[i] != want[i] {
 			t.Fatalf("%v, expected %v", got, want)
 		}
+	}
+}
+
+func TestSameAsLeatGenerate(t *testing.T) {
+	_, session := open(t)
+	build := os.Getenv("LEAT_BUILD")
+	if build == "" {
+		build = "../../../build"
+	}
+	out, err := exec.Command(filepath.Join(build, "leat"), "generate", "-m", modelPath(t), "-p", prompt, "-n", "40", "--temp", "0", "--json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var expected struct {
+		Tokens []int32
+		Text   string
+	}
+	if err := json.Unmarshal(out, &expected); err != nil {
+		t.Fatal(err)
+	}
+	result := must(t, session, greedy(40))
+	same(t, result.Tokens, expected.Tokens)
+	if result.Text != expected.Text || result.Finish != "length" || len(result.Tokens) != 40 {
+		t.Fatalf("%+v", result)
 	}
 }
 
@@ -199,6 +225,33 @@ func TestSyncLogitsEmbed(t *testing.T) {
 	}
 	if _, err := session.LogitsView(); !errors.Is(err, leat.EState) {
 		t.Fatal(err)
+	}
+	vector, err := session.Embed(prompt, PoolingModel, true)
+	norm := 0.0
+	for _, x := range vector {
+		norm += float64(x) * float64(x)
+	}
+	if err != nil || math.Abs(norm-1) > 1e-4 {
+		t.Fatal(norm, err)
+	}
+	view, err := session.EmbedTokensView(tokens, PoolingMean, true)
+	if err != nil || len(view) != len(vector) {
+		t.Fatal(err)
+	}
+}
+
+func TestChat(t *testing.T) {
+	model, _ := open(t)
+	text, err := model.ChatPrompt("chatml", Message{"system", "Be short."}, Message{"user", strings.Repeat("Hello ", 500)})
+	if err != nil || !strings.HasPrefix(text, "<|im_start|>system\nBe short.<|im_end|>\n<|im_start|>user\nHello") ||
+		!strings.HasSuffix(text, "<|im_end|>\n<|im_start|>assistant\n") {
+		t.Fatal(text, err)
+	}
+	if _, err := model.ChatPrompt("no such format", Message{"user", "x"}); !errors.Is(err, leat.EInval) {
+		t.Fatal(err)
+	}
+	if name, err := model.ChatFormat(); err == nil && name == "" || err != nil && !errors.Is(err, leat.EUnsupported) {
+		t.Fatal(name, err)
 	}
 }
 

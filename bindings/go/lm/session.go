@@ -159,6 +159,54 @@ func (s *Session) Tokens() ([]int32, error) {
 	return append([]int32(nil), unsafe.Slice((*int32)(unsafe.Pointer(tokens)), int(count))...), nil
 }
 
+// EmbedView is the vector of a text, of length 1 when normalise: the session's own memory without a copy, valid until its next call or Close, as long as
+// the session is referred to.  The session is empty afterwards.
+func (s *Session) EmbedView(text string, pooling Pooling, normalise bool) ([]float32, error) {
+	raw := append([]byte(text), 0)
+	return s.embed(func(p *C.leat_lm_session, norm C.int, vector **C.float, size *C.int64_t, failed *C.leat_error) C.int {
+		return C.leat_lm_embed(p, (*C.char)(unsafe.Pointer(&raw[0])), C.size_t(len(text)), C.leat_pooling(pooling), norm, vector, size, failed)
+	}, normalise)
+}
+
+// EmbedTokensView is the same of tokens.
+func (s *Session) EmbedTokensView(tokens []int32, pooling Pooling, normalise bool) ([]float32, error) {
+	return s.embed(func(p *C.leat_lm_session, norm C.int, vector **C.float, size *C.int64_t, failed *C.leat_error) C.int {
+		return C.leat_lm_embed_tokens(p, first(tokens), C.int64_t(len(tokens)), C.leat_pooling(pooling), norm, vector, size, failed)
+	}, normalise)
+}
+
+// Embed is a copy of the vector of a text.
+func (s *Session) Embed(text string, pooling Pooling, normalise bool) ([]float32, error) {
+	seen, err := s.EmbedView(text, pooling, normalise)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.enter(); err != nil { // not freed while it is copied
+		return nil, err
+	}
+	defer s.handle.LeaveAlone()
+	return append([]float32(nil), seen...), nil
+}
+
+func (s *Session) embed(call func(*C.leat_lm_session, C.int, **C.float, *C.int64_t, *C.leat_error) C.int, normalise bool) ([]float32, error) {
+	p, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer s.handle.LeaveAlone()
+	var vector *C.float
+	var size C.int64_t
+	var failed C.leat_error
+	norm := C.int(0)
+	if normalise {
+		norm = 1
+	}
+	if err := failure(call(p, norm, &vector, &size, &failed), &failed); err != nil {
+		return nil, err
+	}
+	return unsafe.Slice((*float32)(unsafe.Pointer(vector)), int(size)), nil
+}
+
 // Save writes tokens, KV cache and the state of the random numbers to a file.
 func (s *Session) Save(path string) error {
 	return s.file(path, func(p *C.leat_lm_session, name *C.char, failed *C.leat_error) C.int {

@@ -144,6 +144,11 @@ class Piece(ctypes.Structure):
                 ("n_top", c_int32)]
 
 
+class ChatMessage(ctypes.Structure):
+    c_name = "leat_chat_message"
+    _fields_ = [("role", c_char_p), ("content", c_char_p)]
+
+
 class CacheStats(ctypes.Structure):
     c_name = "leat_lm_cache_stats"
     _fields_ = [("models", c_int64), ("hits", c_int64), ("misses", c_int64), ("evictions", c_int64), ("bytes", c_uint64), ("max_bytes", c_uint64)]
@@ -218,6 +223,8 @@ PROTOTYPES = {
     "leat_lm_logits": (c_int, [c_void_p, _out]),
     "leat_lm_session_save": (c_int, [c_void_p, c_char_p, _error]),
     "leat_lm_session_load": (c_int, [c_void_p, c_char_p, _error]),
+    "leat_lm_embed": (c_int, [c_void_p, c_char_p, c_size_t, c_int, c_int, _out, POINTER(c_int64), _error]),
+    "leat_lm_embed_tokens": (c_int, [c_void_p, c_void_p, c_int64, c_int, c_int, _out, POINTER(c_int64), _error]),
     "leat_lm_cancel": (None, [c_void_p]),
     "leat_lm_session_get_stats": (None, [c_void_p, POINTER(SessionStats)]),
     "leat_sampling_default": (None, [POINTER(Sampling)]),
@@ -229,6 +236,10 @@ PROTOTYPES = {
     "leat_lm_poll": (c_int, [c_void_p]),
     "leat_lm_wait": (c_int, [c_void_p, c_int64, _error]),
     "leat_lm_generate_batch": (c_int, [_out, c_int32, POINTER(Request), POINTER(Result), c_int64, TokenFunction, _out, POINTER(c_int), _error]),
+    "leat_lm_gguf": (c_void_p, [c_void_p]),
+    "leat_chat_name": (c_char_p, [c_int]),
+    "leat_chat_of_file": (c_int, [c_void_p, POINTER(c_char_p), _error]),
+    "leat_chat_render": (c_int, [c_char_p, c_void_p, POINTER(ChatMessage), c_int64, c_uint32, c_char_p, c_size_t, POINTER(c_size_t), _error]),
     "leat_lm_cache_open": (c_int, [c_uint64, POINTER(LmOptions), _out, _error]),
     "leat_lm_cache_close": (None, [c_void_p]),
     "leat_lm_cache_get": (c_int, [c_void_p, c_char_p, _out, _error]),

@@ -94,7 +94,8 @@ def ids(tokens: Any) -> np.ndarray:
     return np.ascontiguousarray(array.reshape(-1), np.int32)
 
 
-def _c_text(value: str, what: str) -> bytes:
+def c_text(value: str, what: str) -> bytes:
+    """Text without NUL, as C takes it."""
     raw = value.encode("utf-8", "surrogatepass")
     if b"\0" in raw:
         fail(Status.EINVAL, f"{what} may not contain NUL")
@@ -151,15 +152,15 @@ class Call:
         request = self.request
         request.max_tokens = wanted.pop("max_tokens", request.max_tokens)
         stop = wanted.pop("stop", ())
-        strings = [_c_text(s, "a stop string") for s in ([stop] if isinstance(stop, str) else stop or ())]
+        strings = [c_text(s, "a stop string") for s in ([stop] if isinstance(stop, str) else stop or ())]
         if strings:
             request.stop = self._keep((ctypes.c_char_p * len(strings))(*strings))
             request.n_stop = len(strings)
         grammar, schema = wanted.pop("grammar", None), wanted.pop("json_schema", None)
         if grammar is not None:
-            request.grammar = self._keep(_c_text(grammar, "a grammar"))
+            request.grammar = self._keep(c_text(grammar, "a grammar"))
         if schema is not None:
-            request.json_schema = self._keep(_c_text(schema if isinstance(schema, str) else json.dumps(schema), "a schema"))
+            request.json_schema = self._keep(c_text(schema if isinstance(schema, str) else json.dumps(schema), "a schema"))
 
     def _place_result(self, wanted: Dict[str, Any], context: int, vocabulary: int) -> None:
         result, wanted_tokens = self.result, self.request.max_tokens

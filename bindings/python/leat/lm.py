@@ -19,12 +19,12 @@ from collections import deque
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Deque, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Deque, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from . import _abi
-from ._generate import NO_CALLBACK, Call, Generation, OnToken, Options, Piece, Prompt, Watcher, ids
+from ._generate import NO_CALLBACK, Call, Generation, OnToken, Options, Piece, Prompt, Watcher, c_text, ids
 from ._handle import Handle, Stay
 from ._library import check, fail, lib, path_bytes, text
 from .errors import LeatError, Status
@@ -223,6 +223,31 @@ class Model:
         with self._handle as model:
             return int(lib.leat_tokenizer_find(lib.leat_lm_tokenizer(model), raw, len(raw)))
 
+    @property
+    def chat_format(self) -> str:
+        """The name of the format that the model's file gives for conversations: "chatml", "llama3", ...  Raises UnsupportedError where it gives none that is known."""
+        name, error = ctypes.c_char_p(), _abi.Error()
+        with self._handle as model:
+            check(lib.leat_chat_of_file(lib.leat_lm_gguf(model), name, error), error)
+            return text(name.value)
+
+    def chat_prompt(self, messages: Sequence[Mapping[str, str]], *, format: Optional[str] = None, reply: bool = True) -> str:
+        """A conversation as the text that the model was trained on.  messages: ``{"role": "user", "content": "..."}``; format: another one than the file's; reply: end
+        with what the assistant's reply begins with.  Generate from it with ``parse=True``: control tokens that a content spells out then become control tokens, so
+        strip them from what is not trusted."""
+        name = (format or self.chat_format).encode()
+        table = (_abi.ChatMessage * len(messages))(*[_abi.ChatMessage(c_text(m["role"], "a role"), c_text(m["content"], "a message")) for m in messages])
+        size, error = ctypes.c_size_t(), _abi.Error()
+        room = 256 + sum(2 * len(m.content or b"") + 256 for m in table)
+        with self._handle as model:
+            while True:
+                buffer = ctypes.create_string_buffer(room)
+                status = lib.leat_chat_render(name, lib.leat_lm_tokenizer(model), table, len(messages), int(reply), buffer, room, size, error)
+                if status != Status.ELIMIT or size.value <= room:
+                    check(status, error)
+                    return buffer.raw[: size.value].decode("utf-8", "replace")
+                room = size.value
+
     def session(self, *, context: int = 0, batch: int = 0, kv_type: str = "f16", threads: int = 0) -> "Session":
         """Opens a session.  context: tokens that it can hold, 0 = the model's, at most 8192.  batch: tokens evaluated at once, 0 = 512.
         kv_type: "f16", "f32" or "q8_0".  threads: at most this many of the pool's, 0 = all."""
@@ -343,6 +368,11 @@ class Session:
         threading.Thread(target=work, name="leat", daemon=True).start()
         return done
 
+    def chat(self, messages: Sequence[Mapping[str, str]], *, on_token: Optional[OnToken] = None, **options: "Unpack[Options]") -> Generation:
+        """The reply to a conversation, in the format of the model's file.  What the session holds of it already is not evaluated again."""
+        options.setdefault("parse", True)
+        return self.generate(self._model.chat_prompt(messages), on_token=on_token, **options)
+
     def cancel(self) -> None:
         """Asks whatever the session is doing to stop, within a token: it raises CancelledError.  Any thread, and callbacks."""
         with self._handle as session:
@@ -378,6 +408,20 @@ class Session:
         with self._handle.exclusive() as session:
             lib.leat_lm_session_tokens(session, pointer, count)
             return np.frombuffer(ctypes.string_at(pointer, 4 * count.value), np.int32).copy() if count.value else np.empty(0, np.int32)
+
+    def embed(self, prompt: Prompt, *, pooling: str = "model", normalise: bool = True) -> np.ndarray:
+        """The vector of a text or of tokens: a read-only view of the session's memory without a copy, overwritten by its next call (``.copy()`` keeps it).
+        pooling: "model" (as the file says), "mean", "cls" or "last".  The session is empty afterwards."""
+        pointer, size, error = ctypes.c_void_p(), ctypes.c_int64(), _abi.Error()
+        how = _choice(_POOLING, pooling, "pooling")
+        with self._handle.exclusive() as session:
+            if isinstance(prompt, (str, bytes)):
+                raw = _raw(prompt)
+                check(lib.leat_lm_embed(session, raw, len(raw), how, int(normalise), pointer, size, error), error)
+            else:
+                array = ids(prompt)
+                check(lib.leat_lm_embed_tokens(session, array.ctypes.data, array.size, how, int(normalise), pointer, size, error), error)
+            return self._view(pointer, size.value)
 
     def _view(self, pointer: ctypes.c_void_p, count: int) -> np.ndarray:
         assert pointer.value

@@ -40,6 +40,13 @@ class Session(unittest.TestCase):
 
 
 class Generate(Session):
+    def test_same_as_leat_generate(self):
+        out = subprocess.run([LEAT, "generate", "-m", str(MODEL), "-p", PROMPT, "-n", "40", "--temp", "0", "--json"], check=True, capture_output=True)
+        expected = json.loads(out.stdout)
+        made = self.greedy()
+        self.assertEqual(made.tokens.tolist(), expected["tokens"])
+        self.assertEqual(made.text, expected["text"])
+
     def test_result(self):
         made = self.greedy(logprobs=True, n_top=3, prompt_logits=True)
         self.assertEqual(len(made.tokens), 40)
@@ -85,6 +92,8 @@ class Generate(Session):
         made = self.greedy(grammar='root ::= ("a" | "b"){3} " end"')
         self.assertRegex(made.text, "^[ab]{3} end$")
         self.assertEqual(made.finish, "grammar")
+        made = self.greedy(json_schema={"type": "object", "properties": {"n": {"type": "boolean"}}, "required": ["n"], "additionalProperties": False}, max_tokens=60)
+        self.assertIn(json.loads(made.text)["n"], (True, False))
         with self.assertRaises(leat.FormatError) as caught:
             self.greedy(grammar="root ::= (")
         self.assertIn("line", str(caught.exception))
@@ -117,6 +126,31 @@ class Generate(Session):
         np.testing.assert_array_equal(self.session.tokens, tokens[:2])
         self.session.sync([])
         self.assertRaises(leat.StateError, self.session.logits)
+
+    def test_embed_is_a_view(self):
+        vector = self.session.embed(PROMPT)
+        self.assertAlmostEqual(float(np.linalg.norm(vector)), 1, 4)
+        kept = vector.copy()
+        other = self.session.embed(self.model.tokenize("The dog"), pooling="last")
+        self.assertEqual(other.ctypes.data, vector.ctypes.data)
+        np.testing.assert_array_equal(self.session.embed(PROMPT), kept)
+        self.session.close()
+        gc.collect()
+        np.testing.assert_array_equal(vector, kept)  # the memory stays as long as the view
+        self.assertRaises(leat.StateError, self.session.embed, PROMPT)
+        self.assertRaises(leat.InvalidError, self.model.session().embed, PROMPT, pooling="median")
+
+    def test_chat(self):
+        talk = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Hello " * 500}]
+        prompt = self.model.chat_prompt(talk, format="chatml")
+        self.assertTrue(prompt.startswith("<|im_start|>system\nBe short.<|im_end|>\n<|im_start|>user\nHello"))
+        self.assertTrue(prompt.endswith("<|im_end|>\n<|im_start|>assistant\n"))
+        self.assertFalse(self.model.chat_prompt(talk, format="chatml", reply=False).endswith("assistant\n"))
+        self.assertRaises(leat.InvalidError, self.model.chat_prompt, talk, format="no such format")
+        try:
+            self.assertTrue(self.model.chat_format)
+        except leat.UnsupportedError:  # a model that tells tales
+            self.assertRaises(leat.UnsupportedError, self.session.chat, talk)
 
     def test_save_and_load(self):
         whole = self.greedy()
@@ -296,7 +330,8 @@ class Lifetime(unittest.TestCase):
         for _ in range(3):
             session = lm.Model(MODEL).session(context=64)
             session.generate(PROMPT, max_tokens=4)
-            del session
+            vector = session.embed(PROMPT)
+            del session, vector
         self.assertEqual(held(), before)
 
     def test_cache(self):
