@@ -30,6 +30,7 @@ typedef enum cli_option_id {
     OPT_NO_NORMALISE, OPT_POOLING,
     OPT_FREQUENCY_PENALTY, OPT_GRAMMAR, OPT_IGNORE_EOS, OPT_JSON_SCHEMA, OPT_LOGIT_BIAS, OPT_LOGPROBS, OPT_MAX_TOKENS, OPT_MIN_P, OPT_MIROSTAT, OPT_MIROSTAT_ETA,
     OPT_MIROSTAT_TAU, OPT_PENALTY_LAST, OPT_PRESENCE_PENALTY, OPT_PROMPT, OPT_REPEAT_PENALTY, OPT_STOP, OPT_TEMP, OPT_TOP_K, OPT_TOP_P, OPT_TYPICAL,
+    OPT_SYSTEM, OPT_TEMPLATE,
     OPT_COUNT
 } cli_option_id;
 
@@ -53,7 +54,8 @@ enum {
     IN_PERPLEXITY = 1 << 15,
     IN_EMBED = 1 << 16,
     IN_GENERATE = 1 << 17,
-    IN_ALL = (1 << 18) - 1
+    IN_CHAT = 1 << 18,
+    IN_ALL = (1 << 19) - 1
 };
 
 typedef struct cli_option {
@@ -127,5 +129,6 @@ int cli_tokenize(const cli_args *args);
 int cli_perplexity(const cli_args *args);
 int cli_embed(const cli_args *args);
 int cli_generate(const cli_args *args);
+int cli_chat(const cli_args *args);
 
 #endif

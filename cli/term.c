@@ -99,6 +99,8 @@ void cli_catch_signals(void) {
 
 int cli_interrupted(void) { return interrupted; }
 
+void cli_forget_interrupt(void) { interrupted = 0; }
+
 void cli_register_source(leat_source *input) { source = input; }
 
 void cli_register_lm_session(leat_lm_session *session) {

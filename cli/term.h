@@ -27,6 +27,8 @@ int64_t cli_now_ns(void);
 /* SIGINT and SIGTERM ask for an end: the flag is set and the run of the registered contexts is cancelled; a second one ends at once. */
 void cli_catch_signals(void);
 int cli_interrupted(void);
+/* What was asked to end has ended: the next interrupt is a first one again. */
+void cli_forget_interrupt(void);
 void cli_register_context(leat_context *context); /* NULL forgets all */
 void cli_register_lm_session(struct leat_lm_session *session); /* NULL forgets all */
 void cli_register_source(struct leat_source *source); /* is cancelled too; NULL forgets it */

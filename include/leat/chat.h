@@ -24,6 +24,9 @@ const char *leat_chat_recognise(const char *text, size_t bytes);
 /* The format of a model's file.  LEAT_EUNSUPPORTED: it has no template, or an unknown one (its beginning is named). */
 int leat_chat_of_file(const leat_gguf *file, const char **name, leat_error *error);
 
+/* Text that ends a reply besides the end tokens, for formats that mark turns by words; NULL = none, or no such format.  Any thread, RT-safe. */
+const char *leat_chat_stop(const char *name);
+
 #define LEAT_CHAT_PROMPT 1u /* end with what the assistant's reply begins with */
 
 /* Writes messages [count] in the format `name`: at most `capacity` bytes to text (not NUL-terminated), the number of all to *bytes; LEAT_ELIMIT when it exceeds capacity.

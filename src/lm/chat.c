@@ -54,6 +54,12 @@ static const leat_chat_format *find_format(const char *name, leat_error *error) 
     return NULL;
 }
 
+const char *leat_chat_stop(const char *name) {
+    const leat_chat_format *f = leat__chat_formats;
+    while (f->name && name && strcmp(f->name, name) != 0) f++;
+    return name ? f->stop : NULL;
+}
+
 /* ---- writing ---------------------------------------------------------------------------------------------------------------- */
 
 typedef struct writer {

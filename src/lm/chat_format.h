@@ -25,6 +25,7 @@ typedef struct leat_chat_format {
     const char *start;              /* in front of all, NULL = nothing */
     const char *again;              /* in front of each user's message but the first, NULL = nothing */
     const char *default_system;     /* when there is no system message, NULL = none */
+    const char *stop;               /* what follows a reply where no control token does, NULL = nothing */
 } leat_chat_format;
 
 /* Ends with an entry without a name; the first that fits a template is its format. */
