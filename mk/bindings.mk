@@ -22,7 +22,7 @@ $(CALL_COST): bench/bindings/call_cost.c $(BUILD)/libleat.so
 	$(Q)$(CC) $(ALL_CFLAGS) $< -o $@ -L$(BUILD) -Wl,-rpath,$(abspath $(BUILD)) -lleat
 $(GO_WORKER): bench/bindings/worker/main.go $(wildcard bindings/go/*.go bindings/go/lm/*.go bindings/go/internal/native/*.go) $(TREE_PC)
 	@mkdir -p $(@D)
-	cd bench/bindings/worker && PKG_CONFIG_PATH=$(abspath $(BUILD)) GOCACHE=$(abspath $(BUILD))/go-cache GOTOOLCHAIN=local GOFLAGS=-buildvcs=false go build -o $(abspath $@) .
+	cd bench/bindings/worker && PKG_CONFIG_PATH=$(abspath $(BUILD)) GOCACHE=$(abspath $(BUILD))/go-cache GOPATH=$(abspath $(BUILD))/go-path GOENV=off GOTOOLCHAIN=local GOFLAGS=-buildvcs=false go build -o $(abspath $@) .
 $(BUILD)/llm/110m-q8_0.gguf:
 	@mkdir -p $(@D)
 	$(BINDINGS_PYTHON) bench/peers/make_lm.py 110m:Q8_0 -o $(@D)

@@ -21,7 +21,7 @@ CONTESTANTS = [  # name, worker, what it is told
     ("Go, one call", "go", "once"), ("Go, one call and a callback", "go", "callback"), ("Go, channel", "go", "stream"), ("Go, a call a step", "go", "tokens"),
     ("Python, one call", "py", "once"), ("Python, one call and a callback", "py", "callback"), ("Python, iterator", "py", "stream"),
     ("Python, a call a step", "py", "tokens")]
-TEXT = "the quick brown fox jumps over the lazy dog and runs away from it all"
+TEXT = "the quick brown"
 IN_PYTHON = "import sys; from leat import lm; m = lm.Model(sys.argv[1], threads=int(sys.argv[2])); print(m.generate(sys.argv[4], max_tokens=int(sys.argv[3]), temperature=0, ignore_eos=True).text)"
 
 

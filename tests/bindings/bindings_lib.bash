@@ -3,7 +3,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 . tests/cli/cli_lib.bash
 LEAT_BUILD=$(cd "${LEAT_BUILD:-build}" && pwd)
 export LEAT_BUILD LEAT_LIBRARY=$LEAT_BUILD/libleat.so PKG_CONFIG_PATH=$LEAT_BUILD PYTHONPATH=bindings/python PYTHONDONTWRITEBYTECODE=1
-export GOCACHE=$LEAT_BUILD/go-cache GOTOOLCHAIN=local GOPROXY=off GOFLAGS=-buildvcs=false
+export GOCACHE=$LEAT_BUILD/go-cache GOPATH=$LEAT_BUILD/go-path GOENV=off GOTOOLCHAIN=local GOPROXY=off GOFLAGS=-buildvcs=false
 
 # The first Python that has numpy, else none.
 for PYTHON in python3 /usr/bin/python3; do "$PYTHON" -c 'import numpy' 2>/dev/null && break || PYTHON=; done

@@ -217,25 +217,27 @@ def piece_of(raw: "ctypes._Pointer[_abi.Piece]") -> Piece:
 class Watcher:
     """The C callback of a Python one.  A callback that raises ends the generation; `reraise` then raises what it raised, in the caller."""
 
-    def __init__(self, on_token: Callable[[int, Piece], object], stopped: Callable[[], bool]) -> None:
-        self._on_token, self._stopped = on_token, stopped
+    def __init__(self, on_token: Optional[Callable[[int, Piece], object]], stopped: Callable[[], bool]) -> None:
         self._raised: Optional[BaseException] = None
-        self.function = _abi.TokenFunction(self._called)
+        if on_token is None:
+            self.function = _abi.TokenFunction()  # NULL
+            return
+        told = on_token
 
-    def _called(self, user: Optional[int], raw: "ctypes._Pointer[_abi.Piece]") -> int:
-        try:
-            if self._raised is not None or self._stopped():
+        def called(user: Optional[int], raw: "ctypes._Pointer[_abi.Piece]") -> int:
+            try:
+                if self._raised is not None or stopped():
+                    return 1
+                return 1 if told((user or 1) - 1, piece_of(raw)) is False else 0
+            except BaseException as raised:  # noqa: B902 - no exception may cross C
+                self._raised = raised
                 return 1
-            return 1 if self._on_token((user or 1) - 1, piece_of(raw)) is False else 0
-        except BaseException as raised:  # noqa: B902 - KeyboardInterrupt too: it may not cross C
-            self._raised = raised
-            return 1
+
+        self.function = _abi.TokenFunction(called)
 
     def reraise(self) -> None:
-        """Raises in the caller what the callback raised."""
+        """Raises in the caller what the callback raised.  The last use: the callback is dropped, which refers to this object."""
+        self.function = _abi.TokenFunction()
         raised, self._raised = self._raised, None
         if raised is not None:
             raise raised
-
-
-NO_CALLBACK = _abi.TokenFunction()

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Callable, Deque, Iterator, List, Mapping,
 import numpy as np
 
 from . import _abi
-from ._generate import NO_CALLBACK, Call, Generation, OnToken, Options, Piece, Prompt, Watcher, c_text, ids
+from ._generate import Call, Generation, OnToken, Options, Piece, Prompt, Watcher, c_text, ids
 from ._handle import Handle, Stay
 from ._library import check, fail, lib, path_bytes, text
 from .errors import LeatError, Status
@@ -281,7 +281,8 @@ class Model:
 
 
 def _interruptible(call: Callable[[], int], cancel: Callable[[], None]) -> int:
-    """Runs a call so that Ctrl-C ends it: Python handles signals in the main thread only, and not while that is inside C."""
+    """Runs a call so that Ctrl-C ends it: Python handles signals in the main thread only, not while that is inside C, and what a handler raises as a callback
+    begins is lost."""
     if threading.current_thread() is not threading.main_thread():
         return call()
     done: "Future[int]" = Future()
@@ -335,18 +336,14 @@ class Session:
     def generate(self, prompt: Prompt, *, on_token: Optional[OnToken] = None, **options: "Unpack[Options]") -> Generation:
         """Continues a prompt, a text or tokens, in one call of the library.
 
-        on_token: called with each Piece in this thread; returning False, or raising, ends the generation.  It may call ``cancel`` and ``close``, and nothing
-        else of this session.  options: see Options.  A failure's exception has what was made until then as ``generation``."""
+        on_token: called with each Piece in the generating thread, which is another one when the caller is the main thread; returning False, or raising, ends the
+        generation.  It may call ``cancel`` and ``close``, and nothing else of this session.  options: see Options.  A failure's exception has what was made until then as ``generation``."""
         call, error = self._call(prompt, options), _abi.Error()
+        watcher = Watcher(on_token and (lambda _, piece: on_token(piece)), lambda: self._handle.closed)
         with self._handle.exclusive() as session:
-            if on_token is None:
-                status = _interruptible(lambda: lib.leat_lm_generate(session, call.request, call.result, NO_CALLBACK, None, error),
-                                        lambda: lib.leat_lm_cancel(session))
-            else:
-                told = on_token
-                watcher = Watcher(lambda _, piece: told(piece), lambda: self._handle.closed)
-                status = lib.leat_lm_generate(session, call.request, call.result, watcher.function, None, error)
-                watcher.reraise()
+            status = _interruptible(lambda: lib.leat_lm_generate(session, call.request, call.result, watcher.function, None, error),
+                                    lambda: lib.leat_lm_cancel(session))
+        watcher.reraise()
         return call.finish(status, error)
 
     def stream(self, prompt: Prompt, **options: "Unpack[Options]") -> "Stream":
@@ -582,21 +579,20 @@ def generate_batch(sessions: Sequence[Session], prompts: Sequence[Prompt], *, on
     calls = [sessions[0]._call(prompt, options) for prompt in prompts]
     requests, results = (_abi.Request * count)(*[c.request for c in calls]), (_abi.Result * count)(*[c.result for c in calls])
     statuses, users = (ctypes.c_int * count)(), (ctypes.c_void_p * count)(*range(1, count + 1))
-    watcher = Watcher(on_token, lambda: any(s.closed for s in sessions)) if on_token is not None else None
+    watcher = Watcher(on_token, lambda: any(s.closed for s in sessions))
     with ExitStack() as inside:
         pointers = (ctypes.c_void_p * len(sessions))(*[inside.enter_context(s._handle.exclusive()) for s in sessions])
 
         def run() -> int:
-            return int(lib.leat_lm_generate_batch(pointers, len(sessions), requests, results, count, watcher.function if watcher else NO_CALLBACK, users,
+            return int(lib.leat_lm_generate_batch(pointers, len(sessions), requests, results, count, watcher.function, users,
                                                   statuses, error))
 
         def cancel() -> None:
             for pointer in pointers:
                 lib.leat_lm_cancel(pointer)
 
-        status = run() if watcher else _interruptible(run, cancel)
-    if watcher:
-        watcher.reraise()
+        status = _interruptible(run, cancel)
+    watcher.reraise()
     if status != Status.OK and all(s == Status.OK for s in statuses):
         check(status, error)  # of the call, not of one request
     made: List[Union[Generation, LeatError]] = []

@@ -224,6 +224,13 @@ class Callbacks(Session):
             for _ in range(1000):
                 self.session.generate(PROMPT, **FOREVER)
         self.assertEqual(len(self.greedy().tokens), 40)
+        heard = []
+        threading.Timer(0.02, lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)).start()
+        with self.assertRaises(KeyboardInterrupt):
+            for _ in range(1000):
+                self.session.generate(PROMPT, on_token=heard.append, **FOREVER)
+        self.assertGreater(len(heard), 0)
+        self.assertEqual(len(self.greedy().tokens), 40)
 
 
 class Streams(Session):
