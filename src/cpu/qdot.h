@@ -26,5 +26,6 @@ void leat__qdot_fill_ref(leat_qdot_kernels *table);
 void leat__qdot_fill_avx2(leat_qdot_kernels *table);
 void leat__qdot_round_avx2(const float *x, int64_t cols, int8_t *q, float *scale, float *bias, int16_t *sum);
 void leat__qdot_fill_avx512vnni(leat_qdot_kernels *table);
+void leat__qdotwide_fill_avx512vnni(leat_qdot_kernels *table);
 
 #endif

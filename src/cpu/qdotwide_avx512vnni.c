@@ -1,0 +1,224 @@
+/* qdotwide_avx512vnni.c - the formats that decode meets most, 64 weights at once; the numbers are those of qdot_tmpl.h but for the order of sums.
+ *
+ * The weights of Q8_0 and Q4_0 begin at any byte: loads that straddle cache lines, and not arithmetic, are the limit.  So blocks are taken by few long loads and put in
+ * place by one permutation, and what is loaded for the scales of a chunk is kept for its weights.  A chunk's scales are made while the one before is
+ * multiplied: multiply-adds that wait for their scale would fill the scheduler.  Vectors of activations lie in the order in which a format's nibbles come
+ * (leat_qact: split, pairs), so that weights are never put in order. */
+#include "cpu/qdot.h"
+
+#include <immintrin.h>
+
+#define SIGNED_OFFSET 128
+
+#include "cpu/qdot_unpack_tmpl.h"
+
+enum { CHUNK = 256, MOST_TOKENS = 4, MOST_CHUNK_BYTES = 272 };
+
+typedef struct sums {
+    __m512 main[MOST_TOKENS], minimum[MOST_TOKENS]; /* one token: main [2] */
+} sums;
+
+typedef struct chunk {
+    const int8_t  *q; /* in the format's order */
+    const float   *scale, *bias;
+    const int16_t *sum;
+    int64_t        groups;
+} chunk;
+
+/* What a chunk needs before its turn: both sides' scales multiplied, [8 groups] or [16 halves], and for Q4_0 its first loads. */
+typedef struct front {
+    __m512  scale[MOST_TOKENS];
+    __m512i raw[2];
+} front;
+
+INLINE __m512i load64(const void *p) { return _mm512_loadu_si512(p); }
+INLINE __m512i wide_bytes(const int value) { return _mm512_set1_epi8((char)value); }
+INLINE __m512  widened(__m256 v) { return _mm512_castps256_ps512(v); }
+INLINE __m512  joined(__m256 low, __m256 high) { return _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1); }
+
+/* ---- scales ------------------------------------------------------------------------------------------------------------------- */
+
+#define EACH_9(first) (first), (first) + 9, (first) + 18, (first) + 27
+
+/* Scales of 8 blocks of 18 bytes whose first 64 bytes, of each 4, are in raw. */
+INLINE __m256 scales_of_18(const __m512i raw[2]) {
+    const short index[32] = {EACH_9(0), EACH_9(32)};
+    return _mm256_cvtph_ps(_mm512_castsi512_si128(_mm512_permutex2var_epi16(raw[0], load64(index), raw[1])));
+}
+
+INLINE void open_front(const int f, const uint8_t *b, const chunk *x, const int tokens, front *next, sums *s) {
+    factors w;
+    if (f == Q4_0 || f == IQ4_NL) {
+        next->raw[0] = load64(b);
+        next->raw[1] = load64(b + 72);
+        w.scale[0] = scales_of_18(next->raw);
+    } else {
+        scales(f, b, &w);
+    }
+#pragma GCC unroll 4
+    for (int t = 0; t < tokens; t++) {
+        __m256 scale = _mm256_loadu_ps(x->scale + t * x->groups);
+        if (has_halves(f)) {
+            __m512 both = _mm512_permutexvar_ps(_mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7), widened(scale));
+            __m512 total = _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(x->sum + 2 * t * x->groups))));
+            next->scale[t] = _mm512_mul_ps(joined(w.scale[0], w.scale[1]), both);
+            s->minimum[t] = _mm512_fmadd_ps(next->scale[t], total, s->minimum[t]);
+        } else {
+            __m256 bias = _mm256_loadu_ps(x->bias + t * x->groups), minimum = has_minima(f) ? w.minimum[0] : w.scale[0];
+            next->scale[t] = widened(_mm256_mul_ps(w.scale[0], scale));
+            s->minimum[t] = widened(_mm256_fmadd_ps(minimum, bias, _mm512_castps512_ps256(s->minimum[t])));
+        }
+    }
+}
+
+/* ---- products ----------------------------------------------------------------------------------------------------------------- */
+
+/* Nibbles of the 4 blocks of 18 bytes at b, whose first 64 bytes are `raw`. */
+INLINE __m512i nibbles_of_18(const uint8_t *b, __m512i raw) {
+    const short index[32] = {1,  2,  3,  4,  5,  6,  7,  8,  10, 11, 12, 13, 14, 15, 16, 17,
+                             19, 20, 21, 22, 23, 24, 25, 26, 28, 29, 30, 31, 32, 33, 34, 35};
+    return _mm512_permutex2var_epi16(raw, load64(index), _mm512_zextsi128_si512(_mm_loadl_epi64((const __m128i *)(const void *)(b + 64))));
+}
+
+/* 64 or 2 x 64 weights of a step: nibbles come low and high. */
+INLINE __m512i low_nibbles(__m512i raw) { return _mm512_and_si512(raw, wide_bytes(15)); }
+INLINE __m512i high_nibbles(__m512i raw) { return _mm512_and_si512(_mm512_srli_epi16(raw, 4), wide_bytes(15)); }
+
+INLINE __m512i wide_steps(__m512i q) {
+    __m128i table = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(const void *)leat__iq4_steps), _mm_set1_epi8((char)SIGNED_OFFSET));
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), q);
+}
+
+/* Groups 2k and 2k + 1 of the chunk, where the order is plain. */
+INLINE __m512i two_groups(const int f, const uint8_t *b, const int k) {
+    if (f == Q8_0) {
+        __m512i w = _mm512_inserti64x4(_mm512_castsi256_si512(load32(b + 68 * k + 2)), load32(b + 68 * k + 36), 1);
+        return _mm512_xor_si512(w, wide_bytes(128));
+    }
+    __m512i low = load64(b + k / 2 * 64), high = _mm512_broadcast_i64x4(load32(b + 128 + k / 2 * 32)); /* Q6_K */
+    high = k % 2 ? _mm512_srlv_epi64(high, _mm512_setr_epi64(0, 0, 0, 0, 2, 2, 2, 2)) : _mm512_sllv_epi64(high, _mm512_setr_epi64(4, 4, 4, 4, 2, 2, 2, 2));
+    if (k % 2) low = _mm512_srli_epi16(low, 4);
+    return _mm512_and_si512(_mm512_ternarylogic_epi64(wide_bytes(15), low, high, 0xca), wide_bytes(63));
+}
+
+/* Each of the lanes of a vector of sums takes the scale of its group: `per` lanes each, groups `first`, first + by, ... */
+INLINE __m512 spread(__m512 scale, const int per, const int first, const int by) {
+    const int g = 16 / per;
+    __m512i   lanes = per == 8 ? _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, by, by, by, by, by, by, by, by)
+                               : _mm512_setr_epi32(0, 0, 0, 0, by, by, by, by, 2 * by, 2 * by, 2 * by, 2 * by, 3 * by, 3 * by, 3 * by, 3 * by);
+    return g ? _mm512_permutexvar_ps(_mm512_add_epi32(lanes, _mm512_set1_epi32(first)), scale) : scale;
+}
+
+INLINE void add(sums *s, const int chain, __m512i dot, __m512 scale) { s->main[chain] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), scale, s->main[chain]); }
+
+INLINE __m512i dot_with(__m512i sum, __m512i w, const int8_t *q) { return _mm512_dpbusd_epi32(sum, w, load64(q)); }
+
+INLINE void add_chunk(const int f, const uint8_t *b, const chunk *x, const int tokens, const front *now, sums *s) {
+    const int     steps_of = f == Q8_0 || f == Q6_K ? 4 : 2;
+    const __m512i zero = _mm512_setzero_si512();
+#pragma GCC unroll 4
+    for (int k = 0; k < steps_of; k++) {
+        __m512i low, high = zero;
+        if (steps_of == 4) {
+            low = two_groups(f, b, k);
+        } else {
+            __m512i raw = f == Q4_K ? load64(b + 16 + 64 * k) : f == IQ4_XS ? load64(b + 8 + 64 * k) : nibbles_of_18(b + 72 * k, now->raw[k]);
+            low = low_nibbles(raw), high = high_nibbles(raw);
+            if (is_signed(f)) low = wide_steps(low), high = wide_steps(high);
+        }
+#pragma GCC unroll 4
+        for (int t = 0; t < tokens; t++) {
+            const int     one = tokens == 1 ? k % 2 : t, other = tokens == 1 ? !(k % 2) : t;
+            const int8_t *q = x->q + 32 * t * x->groups + CHUNK / steps_of * k;
+            if (steps_of == 4) {
+                add(s, one, dot_with(zero, low, q), has_halves(f) ? spread(now->scale[t], 4, 4 * k, 1) : spread(now->scale[t], 8, 2 * k, 1));
+            } else if (f == Q4_K) {
+                add(s, one, dot_with(zero, low, q), spread(now->scale[t], 8, 4 * k, 2));
+                add(s, other, dot_with(zero, high, q + 64), spread(now->scale[t], 8, 4 * k + 1, 2));
+            } else {
+                add(s, one, dot_with(dot_with(zero, low, q), high, q + 64), spread(now->scale[t], 4, 4 * k, 1));
+            }
+        }
+    }
+}
+
+/* ---- rows --------------------------------------------------------------------------------------------------------------------- */
+
+INLINE void advance(chunk *x) {
+    x->q += CHUNK;
+    x->scale += CHUNK / 32;
+    x->bias += CHUNK / 32;
+    x->sum += CHUNK / 16;
+}
+
+INLINE void finish(const int f, const sums *s, const int tokens, float *y, int64_t ldy) {
+#pragma GCC unroll 4
+    for (int t = 0; t < tokens; t++) {
+        __m512 v = tokens == 1 ? _mm512_add_ps(s->main[0], s->main[1]) : s->main[t];
+        v = _mm512_fnmadd_ps(_mm512_set1_ps(has_minima(f) ? 1 : (float)offset(f)), s->minimum[t], v);
+        __m256 half = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+        __m128 quarter = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+        quarter = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
+        y[t * ldy] = _mm_cvtss_f32(_mm_add_ss(quarter, _mm_movehdup_ps(quarter)));
+    }
+}
+
+INLINE void row(const int f, const uint8_t *w, const leat_qact *act, int64_t first, const int tokens, float *y, int64_t ldy) {
+    const int8_t *q = f == Q4_K ? act->pairs : f == Q8_0 || f == Q6_K ? act->q : act->split;
+    chunk   x = {q + 32 * first * act->groups, act->scale + first * act->groups, act->bias + first * act->groups, act->sum + 2 * first * act->groups, act->groups};
+    int64_t whole = act->cols / CHUNK;
+    uint8_t rest[MOST_CHUNK_BYTES];
+    sums    s;
+    front   now, next;
+#pragma GCC unroll 4
+    for (int i = 0; i < MOST_TOKENS; i++) s.main[i] = s.minimum[i] = _mm512_setzero_ps();
+    if (is_small(f) && act->cols % CHUNK) {
+        memset(rest, 0, sizeof rest);
+        memcpy(rest, w + whole * chunk_bytes(f), (size_t)(act->cols % CHUNK / 32 * small_bytes(f)));
+        if (whole == 0) w = rest;
+        whole++;
+    }
+    int64_t last = is_small(f) && act->cols % CHUNK ? whole - 1 : whole;
+    open_front(f, w, &x, tokens, &now, &s);
+    for (int64_t i = 1; i < whole; i++) {
+        const uint8_t *ahead = i == last ? rest : w + chunk_bytes(f);
+        chunk          at = x;
+        advance(&at);
+        open_front(f, ahead, &at, tokens, &next, &s);
+        add_chunk(f, w, &x, tokens, &now, &s);
+        now = next;
+        x = at;
+        w = ahead;
+    }
+    add_chunk(f, w, &x, tokens, &now, &s);
+    finish(f, &s, tokens, y, ldy);
+}
+
+INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t t = 0;
+        for (; t + 4 <= act->n; t += 4) row(f, w + r * stride, act, t, 4, y + t * ldy + r, ldy);
+        if (t + 2 <= act->n) row(f, w + r * stride, act, t, 2, y + t * ldy + r, ldy), t += 2;
+        if (t < act->n) row(f, w + r * stride, act, t, 1, y + t * ldy + r, ldy);
+    }
+}
+
+#define ROWS(name, f)                                                                                                               \
+    static void name(const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {                  \
+        some_rows(f, w, stride, rows, act, y, ldy);                                                                                  \
+    }
+ROWS(q8_0_rows, Q8_0)
+ROWS(q4_0_rows, Q4_0)
+ROWS(iq4_nl_rows, IQ4_NL)
+ROWS(q4_k_rows, Q4_K)
+ROWS(q6_k_rows, Q6_K)
+ROWS(iq4_xs_rows, IQ4_XS)
+
+void leat__qdotwide_fill_avx512vnni(leat_qdot_kernels *table) {
+    table->rows[Q8_0] = q8_0_rows;
+    table->rows[Q4_0] = q4_0_rows;
+    table->rows[IQ4_NL] = iq4_nl_rows;
+    table->rows[Q4_K] = q4_k_rows;
+    table->rows[Q6_K] = q6_k_rows;
+    table->rows[IQ4_XS] = iq4_xs_rows;
+}
