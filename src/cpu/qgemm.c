@@ -77,12 +77,24 @@ static void prefetch_row(const float *y) {
     for (int at = 0; at < ROWS; at += 16) __builtin_prefetch(y + at, 1);
 }
 
+/* The slice after [k, k + depth): of this panel, or the first one of the next, which most often is the thread's next work even when it belongs to another
+ * call.  An address behind the weights does no harm. */
+static leat_qgemm_ahead slice_after(const product *p, int64_t k, int64_t depth, int64_t tiles) {
+    const leat_block_format *blocks = leat__block_format(p->w->type);
+    int64_t next = k + depth < p->w->cols ? k + depth : 0, row = next ? p->row : p->row + ROWS;
+    int64_t bytes = min64(DEPTH, p->w->cols - next) / blocks->length * blocks->bytes, lines = ROWS * (bytes / 64 + 2);
+    leat_qgemm_ahead a = {.left = bytes, .row = bytes, .stride = p->w->stride, .rows = ROWS, .lines = lines / (tiles * depth / 32) + 1};
+    a.at = (const uint8_t *)((uintptr_t)p->w->data + (uintptr_t)(row * p->w->stride + next / blocks->length * blocks->bytes));
+    return a;
+}
+
 /* Tokens [first, first + n), of one slice. */
 static void all_tokens(const product *p, const leat_qgemm_format *f, int64_t first, int64_t n, int64_t k, int64_t depth, panel *own) {
     const leat_qact *act = p->act;
     int64_t groups = act->groups, tiles = (n + leat__qgemm_kernels.most - 1) / leat__qgemm_kernels.most;
+    leat_qgemm_ahead ahead = slice_after(p, k, depth, tiles);
     leat_qgemm_tile t = {.bytes = own->bytes, .scale = own->scale, .added = own->added, .groups = depth / 32, .offset = f->offset,
-                         .ldq = 32 * groups, .ldscale = groups, .ldy = ROWS};
+                         .ldq = 32 * groups, .ldscale = groups, .ldy = ROWS, .ahead = &ahead};
     for (int64_t i = 0; i < tiles; i++) {
         int64_t from = i * n / tiles, tokens = (i + 1) * n / tiles - from, at = first + from;
         t.q = act->q + at * t.ldq + k;

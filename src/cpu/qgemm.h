@@ -33,6 +33,15 @@ typedef enum leat_qgemm_kind {
     LEAT_QGEMM_KINDS
 } leat_qgemm_kind;
 
+/* Weights that are unpacked next: asked for while tiles are computed, some cache lines a group. */
+typedef struct leat_qgemm_ahead {
+    const uint8_t *at;            /* next line */
+    int64_t        left;          /* bytes of this row behind it */
+    int64_t        row, stride;   /* bytes of a row's part, and from one row to the next */
+    int64_t        lines;         /* for each group of a tile */
+    int            rows;          /* that are left, this one included */
+} leat_qgemm_ahead;
+
 /* One slice of one panel times `tokens` tokens. */
 typedef struct leat_qgemm_tile {
     const uint8_t *bytes;
@@ -45,6 +54,7 @@ typedef struct leat_qgemm_tile {
     int64_t        ldq, ldscale;
     float         *y;        /* [tokens][ldy], LEAT_QGEMM_ROWS of each */
     int64_t        ldy;
+    leat_qgemm_ahead *ahead;
 } leat_qgemm_tile;
 
 /* Adds to y. */

@@ -169,6 +169,20 @@ INLINE void open_signed(VI acc[MOST][NV], const int32_t *sums, const int T) {
         UNROLL_V for (int v = 0; v < NV; v++) acc[i][v] = LOADI(sums + v * LANES);
 }
 
+/* ---- what comes next ------------------------------------------------------------------------------------------------------ */
+
+INLINE void fetch_ahead(leat_qgemm_ahead *a) {
+    for (int64_t i = a->lines; i > 0 && a->rows > 0; i--) {
+        _mm_prefetch((const char *)a->at, _MM_HINT_T1);
+        a->at += 64;
+        a->left -= 64;
+        if (a->left > 0) continue;
+        a->at += a->left - a->row + a->stride; /* the next row's beginning */
+        a->left = a->row;
+        a->rows--;
+    }
+}
+
 /* ---- a group of 32 -------------------------------------------------------------------------------------------------------- */
 
 INLINE void add_minima(VF y[MOST][NV], const start *s, const float *added, int64_t group, const int T) {
@@ -221,6 +235,7 @@ INLINE void tile(const leat_qgemm_tile *t, const int halves, const int bits, con
         UNROLL_T for (int i = 0; i < T; i++)
             UNROLL_V for (int v = 0; v < NV; v++) y[i][v] = LOADF(t->y + i * t->ldy + (pass * NV + v) * LANES);
         for (int64_t g = 0; g < t->groups; g++) {
+            fetch_ahead(t->ahead);
             if (halves) group_16(y, t, &s, g, pass, bits, min, T);
             else group_32(y, t, &s, g, pass, bits, min, T);
         }

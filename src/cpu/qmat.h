@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LEAT_QMAT_FEW 8   /* up to so many tokens go row by row */
+#define LEAT_QMAT_FEW 5   /* up to so many tokens go row by row */
 #define LEAT_QMAT_ROWS 32 /* first and count of leat__qmat() are multiples, but for the last rows: panels are so high */
 
 typedef struct leat_qmat {
