@@ -16,18 +16,21 @@ void leat_lm_options_default(leat_lm_options *options) { *options = (leat_lm_opt
 
 /* ---- what the file says ---------------------------------------------------------------------------------------------------- */
 
-/* A string of the metadata in the model's arena, or `otherwise`. */
-static const char *text_of(leat_lm *lm, const char *key, const char *otherwise) {
+/* A string of the metadata in the model's arena, "" where there is none. */
+static int text_of(leat_lm *lm, const char *key, const char **copy, leat_error *error) {
     const leat_gguf_value *value = leat_gguf_find(lm->file, key);
-    const char *text, *copy = NULL;
+    const char *text;
     uint64_t at = 0, length;
-    if (value && value->kind == LEAT_GGUF_STRING && leat_gguf_string(value, &at, &text, &length) == LEAT_OK && length < 4096)
-        copy = leat__arena_strndup(&lm->arena, text, (size_t)length);
-    return copy ? copy : otherwise;
+    *copy = "";
+    if (!value || value->kind != LEAT_GGUF_STRING || leat_gguf_string(value, &at, &text, &length) != LEAT_OK || length >= 4096) return LEAT_OK;
+    *copy = leat__arena_strndup(&lm->arena, text, (size_t)length);
+    return *copy ? LEAT_OK : leat__fail(error, LEAT_ENOMEM, "out of memory while opening a language model");
 }
 
 static int find_arch(leat_lm *lm, leat_error *error) {
-    const char *name = text_of(lm, "general.architecture", "");
+    const char *name;
+    int status = text_of(lm, "general.architecture", &name, error);
+    if (status) return status;
     lm->arch = leat__lm_arch_find(name, strlen(name));
     if (lm->arch) return LEAT_OK;
     char known[256] = "";
@@ -62,10 +65,10 @@ static uint64_t bytes_of_token(const leat_lm *lm) {
     return bytes;
 }
 
-static void describe(leat_lm *lm) {
+static int describe(leat_lm *lm, leat_error *error) {
     const leat_lm_params *p = &lm->params;
     leat_lm_info *info = &lm->info;
-    *info = (leat_lm_info){.architecture = lm->arch->name, .name = text_of(lm, "general.name", ""), .file_type = file_type(lm)};
+    *info = (leat_lm_info){.architecture = lm->arch->name, .file_type = file_type(lm)};
     info->encoder = (lm->arch->traits & LM_TRAIT_ENCODER) != 0;
     info->layers = p->layers, info->width = p->width, info->heads = p->heads, info->kv_heads = p->kv_heads, info->head_width = p->k_width;
     info->ffn_width = p->experts ? p->expert_width : p->ffn_width;
@@ -76,6 +79,7 @@ static void describe(leat_lm *lm) {
     info->file_bytes = lm->file->bytes;
     info->weight_bytes_token = bytes_of_token(lm);
     info->kv_bytes_token = (uint64_t)p->layers * (uint64_t)p->kv_heads * (uint64_t)(p->k_width + p->v_width) * 2;
+    return text_of(lm, "general.name", &info->name, error);
 }
 
 /* ---- opening ----------------------------------------------------------------------------------------------------------------- */
@@ -121,8 +125,7 @@ static int load(leat_lm *lm, const leat_lm_options *options, leat_error *error) 
     if (status == LEAT_OK) status = open_tokenizer(lm, error);
     if (status == LEAT_OK) status = init_pool(lm, options, error);
     if (status == LEAT_OK) status = keep_in_memory(lm, error);
-    if (status == LEAT_OK) describe(lm);
-    return status;
+    return status == LEAT_OK ? describe(lm, error) : status;
 }
 
 static leat_lm *new_model(const leat_lm_options *options, leat_lm_options *wanted, leat_error *error) {
