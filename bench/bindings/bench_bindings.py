@@ -138,12 +138,12 @@ def main():
     record = {"sessions": [], "checks": {}, "calls": {}, "cross_ns": {}, "back_ns": {}, "memory_kb": {}, "processes": {}}
     if args.record and os.path.exists(args.record):
         record = json.load(open(args.record))
-    for _ in range(0 if args.report else args.sessions):
+    for session in range(0 if args.report else args.sessions):
         measure_session(args, record)
-    if not args.report:
-        measure_processes(args, record)
-    if args.record:
-        json.dump(record, open(args.record, "w"))
+        if session == args.sessions - 1:
+            measure_processes(args, record)
+        if args.record:
+            json.dump(record, open(args.record, "w"))
     print(report(args, record))
 
 

@@ -282,7 +282,7 @@ class Model:
 
 def _interruptible(call: Callable[[], int], cancel: Callable[[], None]) -> int:
     """Runs a call so that Ctrl-C ends it: Python handles signals in the main thread only, not while that is inside C, and what a handler raises as a callback
-    begins is lost."""
+    begins is lost.  The call enters and leaves its handles by itself, so an exception here, whenever it comes, leaves nothing half done."""
     if threading.current_thread() is not threading.main_thread():
         return call()
     done: "Future[int]" = Future()
@@ -293,15 +293,18 @@ def _interruptible(call: Callable[[], int], cancel: Callable[[], None]) -> int:
         except BaseException as raised:  # noqa: B902 - handed over
             done.set_exception(raised)
 
-    threading.Thread(target=work, name="leat", daemon=True).start()
+    thread = threading.Thread(target=work, name="leat", daemon=True)
     try:
+        thread.start()
         return done.result()
     except BaseException:
-        while not done.done():  # a cancel before the call has begun is lost
-            cancel()
+        for attempt in range(10**6):  # a cancel before the call has begun is lost
+            if done.done() or (attempt > 100 and thread.ident is None):
+                break
             try:
+                cancel()
                 done.exception(0.01)
-            except BaseException:  # noqa: B902 - the time is up, or Ctrl-C again: the call must end before its memory goes
+            except BaseException:  # noqa: B902 - closed; the time is up; or Ctrl-C again
                 pass
         raise
 
@@ -340,9 +343,12 @@ class Session:
         generation.  It may call ``cancel`` and ``close``, and nothing else of this session.  options: see Options.  A failure's exception has what was made until then as ``generation``."""
         call, error = self._call(prompt, options), _abi.Error()
         watcher = Watcher(on_token and (lambda _, piece: on_token(piece)), lambda: self._handle.closed)
-        with self._handle.exclusive() as session:
-            status = _interruptible(lambda: lib.leat_lm_generate(session, call.request, call.result, watcher.function, None, error),
-                                    lambda: lib.leat_lm_cancel(session))
+
+        def run() -> int:
+            with self._handle.exclusive() as session:
+                return int(lib.leat_lm_generate(session, call.request, call.result, watcher.function, None, error))
+
+        status = _interruptible(run, self.cancel)
         watcher.reraise()
         return call.finish(status, error)
 
@@ -580,18 +586,17 @@ def generate_batch(sessions: Sequence[Session], prompts: Sequence[Prompt], *, on
     requests, results = (_abi.Request * count)(*[c.request for c in calls]), (_abi.Result * count)(*[c.result for c in calls])
     statuses, users = (ctypes.c_int * count)(), (ctypes.c_void_p * count)(*range(1, count + 1))
     watcher = Watcher(on_token, lambda: any(s.closed for s in sessions))
-    with ExitStack() as inside:
-        pointers = (ctypes.c_void_p * len(sessions))(*[inside.enter_context(s._handle.exclusive()) for s in sessions])
 
-        def run() -> int:
-            return int(lib.leat_lm_generate_batch(pointers, len(sessions), requests, results, count, watcher.function, users,
-                                                  statuses, error))
+    def run() -> int:
+        with ExitStack() as inside:
+            pointers = (ctypes.c_void_p * len(sessions))(*[inside.enter_context(s._handle.exclusive()) for s in sessions])
+            return int(lib.leat_lm_generate_batch(pointers, len(sessions), requests, results, count, watcher.function, users, statuses, error))
 
-        def cancel() -> None:
-            for pointer in pointers:
-                lib.leat_lm_cancel(pointer)
+    def cancel() -> None:
+        for session in sessions:
+            session.cancel()
 
-        status = _interruptible(run, cancel)
+    status = _interruptible(run, cancel)
     watcher.reraise()
     if status != Status.OK and all(s == Status.OK for s in statuses):
         check(status, error)  # of the call, not of one request
