@@ -9,7 +9,7 @@
 
 #include "lm/gram.h"
 
-#define WORTH_KEEPING 2000u /* trie nodes visited */
+#define MANY_NODES 2000u /* of the trie, visited: worth keeping what they gave */
 #define SLAB_BYTES ((size_t)7 << 19)
 #define MOST_RECORDS 256u
 
@@ -81,6 +81,8 @@ static uint32_t walk_trie(leat_grammar_state *s, uint32_t first, uint32_t last, 
     return 0;
 }
 
+static int is_worth_keeping(const leat_grammar_state *s, uint32_t visited) { return visited >= MANY_NODES || visited >= s->vocab->n_nodes / 8; }
+
 /* ---- one place -------------------------------------------------------------------------------------------------------------- */
 
 /* The record of a place, made at its first use.  *record: NULL when the place is to be walked with its stack. */
@@ -99,7 +101,7 @@ static uint32_t place_record(leat_grammar_state *s, uint32_t place, const leat_g
     uint32_t failed = walk_trie(s, 0, s->vocab->n_nodes, 0, set, &w);
     if (failed) return failed;
     uint32_t made = LEAT_GRAM_DIRECT;
-    if (w.visited >= WORTH_KEEPING && w.n_escapes <= LEAT_GRAM_ESCAPES && (number = atomic_fetch_add(&m->used, 1)) < m->records) {
+    if (is_worth_keeping(s, w.visited) && w.n_escapes <= LEAT_GRAM_ESCAPES && (number = atomic_fetch_add(&m->used, 1)) < m->records) {
         leat_gram_record *r = record_at(m, number);
         r->n_escapes = w.n_escapes;
         memcpy(r->escapes, escapes, w.n_escapes * sizeof *escapes);
@@ -159,7 +161,7 @@ static uint32_t find_mask(leat_grammar_state *s, uint32_t *mask) {
             return 0;
         }
     uint32_t failed = gather(s, mask, &visited);
-    if (failed || visited < WORTH_KEEPING) return failed;
+    if (failed || !is_worth_keeping(s, visited)) return failed;
     uint32_t place = s->next_kept++ % LEAT_GRAM_KEPT;
     memcpy(s->kept[place], mask, words * sizeof *mask);
     s->kept_set[place] = s->current;

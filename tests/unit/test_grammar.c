@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,6 +341,54 @@ static void test_masks(void **state) {
         for (uint64_t seed = 1; seed <= 3; seed++) walk_grammar(grammars[i], seed, 400);
 }
 
+/* Threads with states of their own share one grammar and its masks: each sees what one alone sees. */
+typedef struct thread_walk {
+    leat_grammar       *g;
+    leat_grammar_vocab *vocab;
+    uint64_t            hash;
+} thread_walk;
+
+static void *walk_alone(void *user) {
+    thread_walk *w = user;
+    leat_grammar_state *s;
+    uint32_t mask[(TOKENS + 31) / 32];
+    w->hash = 0;
+    if (leat_grammar_state_open(w->g, w->vocab, &s, NULL)) return NULL;
+    for (int step = 0; step < 2000; step++) {
+        if (leat_grammar_state_mask(s, mask, (TOKENS + 31) / 32)) {
+            leat_grammar_state_reset(s);
+            continue;
+        }
+        int32_t allowed[TOKENS], n = 0;
+        for (int32_t t = 0; t < TOKENS; t++)
+            if (mask[t / 32] >> t % 32 & 1) allowed[n++] = t;
+        for (int i = 0; i < (TOKENS + 31) / 32; i++) w->hash = w->hash * 31 + mask[i];
+        leat_grammar_state_accept_token(s, allowed[leat__rng_u64(9, 1, (uint64_t)step) % (uint64_t)n]);
+    }
+    leat_grammar_state_close(s);
+    return NULL;
+}
+
+static void test_threads(void **state) {
+    vocab_fixture f = open_vocab();
+    leat_grammar *alone = compiled(json_grammar), *shared = compiled(json_grammar);
+    thread_walk want = {alone, f.vocab, 0}, walks[4];
+    pthread_t threads[4];
+    walk_alone(&want);
+    assert_true(want.hash != 0);
+    for (int i = 0; i < 4; i++) {
+        walks[i] = (thread_walk){shared, f.vocab, 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, walk_alone, &walks[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        assert_true(walks[i].hash == want.hash);
+    }
+    leat_grammar_close(alone);
+    leat_grammar_close(shared);
+    close_vocab(&f);
+}
+
 /* A vocabulary that cannot spell what the grammar wants: a failure, never an open mask. */
 static void test_fails_closed(void **state) {
     vocab_fixture f = open_vocab();
@@ -371,7 +420,7 @@ static void test_fails_closed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_language),  cmocka_unit_test(test_refused), cmocka_unit_test(test_deep),         cmocka_unit_test(test_ambiguous),
-        cmocka_unit_test(test_long),      cmocka_unit_test(test_masks),   cmocka_unit_test(test_fails_closed),
+        cmocka_unit_test(test_long),      cmocka_unit_test(test_masks),   cmocka_unit_test(test_fails_closed), cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
