@@ -91,7 +91,7 @@ static leat_qgemm_ahead slice_after(const product *p, int64_t k, int64_t depth, 
 /* Tokens [first, first + n), of one slice. */
 static void all_tokens(const product *p, const leat_qgemm_format *f, int64_t first, int64_t n, int64_t k, int64_t depth, panel *own) {
     const leat_qact *act = p->act;
-    int64_t groups = act->groups, tiles = (n + leat__qgemm_kernels.most - 1) / leat__qgemm_kernels.most;
+    int64_t groups = act->groups, most = leat__qgemm_kernels.most[f->kind], tiles = (n + most - 1) / most;
     leat_qgemm_ahead ahead = slice_after(p, k, depth, tiles);
     leat_qgemm_tile t = {.bytes = own->bytes, .scale = own->scale, .added = own->added, .groups = depth / 32, .offset = f->offset,
                          .ldq = 32 * groups, .ldscale = groups, .ldy = ROWS, .ahead = &ahead};

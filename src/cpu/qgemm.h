@@ -70,7 +70,7 @@ typedef struct leat_qgemm_format {
 
 typedef struct leat_qgemm_table {
     const char        *isa;
-    int                most; /* tokens of the largest tile, <= LEAT_QGEMM_MOST */
+    int                most[LEAT_QGEMM_KINDS]; /* tokens of the best tile, <= LEAT_QGEMM_MOST */
     leat_qgemm_tile_fn tile[LEAT_QGEMM_KINDS][LEAT_QGEMM_MOST + 1];
     leat_qgemm_format  format[LEAT_QGEMM_TYPES];
     /* Of kinds of 8 bits, NULL where the tiles take them as they are: turns `groups` groups of a panel into signed integers; added [groups][LEAT_QGEMM_ROWS]

@@ -37,14 +37,13 @@ DEFINE_TILES(16_min, 1, 4, 1)
 
 void leat__qgemm_fill_avx512vnni(leat_qgemm_table *table) {
     table->isa = "avx512vnni";
-    table->most = MOST;
     table->make_signed = NULL;
     memcpy(table->format, unpackers, sizeof unpackers);
-    SET_TILES(32, LEAT_QGEMM_32_4)
-    SET_TILES(32, LEAT_QGEMM_32_6)
-    SET_TILES(32, LEAT_QGEMM_32_8)
-    SET_TILES(32_min, LEAT_QGEMM_32_4_MIN)
-    SET_TILES(32_min, LEAT_QGEMM_32_6_MIN)
-    SET_TILES(16, LEAT_QGEMM_16_6)
-    SET_TILES(16_min, LEAT_QGEMM_16_6_MIN)
+    SET_TILES(32, LEAT_QGEMM_32_4, 6)
+    SET_TILES(32, LEAT_QGEMM_32_6, 6)
+    SET_TILES(32, LEAT_QGEMM_32_8, 6)
+    SET_TILES(32_min, LEAT_QGEMM_32_4_MIN, 6)
+    SET_TILES(32_min, LEAT_QGEMM_32_6_MIN, 6)
+    SET_TILES(16, LEAT_QGEMM_16_6, 5)
+    SET_TILES(16_min, LEAT_QGEMM_16_6_MIN, 4)
 }

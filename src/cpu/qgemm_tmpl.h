@@ -251,4 +251,6 @@ INLINE void tile(const leat_qgemm_tile *t, const int halves, const int bits, con
     static void TILE_NAME(name, T)(const leat_qgemm_tile *t) { tile(t, halves, bits, min, T); }
 #define DEFINE_TILES(name, halves, bits, min) EACH_T(DEFINE_TILE, name, halves, bits, min)
 #define SET_TILE(name, kind, a, b, T) table->tile[kind][T] = TILE_NAME(name, T);
-#define SET_TILES(name, kind) EACH_T(SET_TILE, name, kind, 0, 0)
+#define SET_TILES(name, kind, best)          \
+    EACH_T(SET_TILE, name, kind, 0, 0)       \
+    table->most[kind] = best;
