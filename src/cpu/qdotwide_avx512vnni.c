@@ -12,10 +12,10 @@
 
 #include "cpu/qdot_unpack_tmpl.h"
 
-enum { CHUNK = 256, MOST_TOKENS = 4, MOST_CHUNK_BYTES = 272 };
+enum { CHUNK = 256, MOST_TOKENS = 4, MOST_CHUNK_BYTES = 272, MOST_ROWS = 2, ROWS_AT_ONCE = 2 };
 
 typedef struct sums {
-    __m512 main[MOST_TOKENS], minimum[MOST_TOKENS]; /* one token: main [2] */
+    __m512 main[MOST_TOKENS], minimum[MOST_TOKENS]; 
 } sums;
 
 typedef struct chunk {
@@ -128,15 +128,14 @@ INLINE void add_chunk(const int f, const uint8_t *b, const chunk *x, const int t
         }
 #pragma GCC unroll 4
         for (int t = 0; t < tokens; t++) {
-            const int     one = tokens == 1 ? k % 2 : t, other = tokens == 1 ? !(k % 2) : t;
             const int8_t *q = x->q + 32 * t * x->groups + CHUNK / steps_of * k;
             if (steps_of == 4) {
-                add(s, one, dot_with(zero, low, q), has_halves(f) ? spread(now->scale[t], 4, 4 * k, 1) : spread(now->scale[t], 8, 2 * k, 1));
+                add(s, t, dot_with(zero, low, q), has_halves(f) ? spread(now->scale[t], 4, 4 * k, 1) : spread(now->scale[t], 8, 2 * k, 1));
             } else if (f == Q4_K) {
-                add(s, one, dot_with(zero, low, q), spread(now->scale[t], 8, 4 * k, 2));
-                add(s, other, dot_with(zero, high, q + 64), spread(now->scale[t], 8, 4 * k + 1, 2));
+                add(s, t, dot_with(zero, low, q), spread(now->scale[t], 8, 4 * k, 2));
+                add(s, t, dot_with(zero, high, q + 64), spread(now->scale[t], 8, 4 * k + 1, 2));
             } else {
-                add(s, one, dot_with(dot_with(zero, low, q), high, q + 64), spread(now->scale[t], 4, 4 * k, 1));
+                add(s, t, dot_with(dot_with(zero, low, q), high, q + 64), spread(now->scale[t], 4, 4 * k, 1));
             }
         }
     }
@@ -154,8 +153,7 @@ INLINE void advance(chunk *x) {
 INLINE void finish(const int f, const sums *s, const int tokens, float *y, int64_t ldy) {
 #pragma GCC unroll 4
     for (int t = 0; t < tokens; t++) {
-        __m512 v = tokens == 1 ? _mm512_add_ps(s->main[0], s->main[1]) : s->main[t];
-        v = _mm512_fnmadd_ps(_mm512_set1_ps(has_minima(f) ? 1 : (float)offset(f)), s->minimum[t], v);
+        __m512 v = _mm512_fnmadd_ps(_mm512_set1_ps(has_minima(f) ? 1 : (float)offset(f)), s->minimum[t], s->main[t]);
         __m256 half = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
         __m128 quarter = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
         quarter = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
@@ -163,49 +161,65 @@ INLINE void finish(const int f, const sums *s, const int tokens, float *y, int64
     }
 }
 
-INLINE void row(const int f, const uint8_t *w, const leat_qact *act, int64_t first, const int tokens, float *y, int64_t ldy) {
+/* Row r of `rows` begins at w + r * stride.  rest: the last chunk, where cols ends within one. */
+INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, const int rows, const leat_qact *act, int64_t first, const int tokens, float *y, int64_t ldy) {
     const int8_t *q = f == Q4_K ? act->pairs : f == Q8_0 || f == Q6_K ? act->q : act->split;
-    chunk   x = {q + 32 * first * act->groups, act->scale + first * act->groups, act->bias + first * act->groups, act->sum + 2 * first * act->groups, act->groups};
-    int64_t whole = act->cols / CHUNK;
-    uint8_t rest[MOST_CHUNK_BYTES];
-    sums    s;
-    front   now, next;
-#pragma GCC unroll 4
-    for (int i = 0; i < MOST_TOKENS; i++) s.main[i] = s.minimum[i] = _mm512_setzero_ps();
-    if (is_small(f) && act->cols % CHUNK) {
+    chunk         x = {q + 32 * first * act->groups, act->scale + first * act->groups, act->bias + first * act->groups, act->sum + 2 * first * act->groups, act->groups};
+    const int64_t part = is_small(f) ? act->cols % CHUNK : 0, last = act->cols / CHUNK, chunks = last + (part > 0);
+    uint8_t       rest[MOST_ROWS][MOST_CHUNK_BYTES];
+    sums          s[MOST_ROWS];
+    front         now[MOST_ROWS], next[MOST_ROWS];
+    if (part) {
         memset(rest, 0, sizeof rest);
-        memcpy(rest, w + whole * chunk_bytes(f), (size_t)(act->cols % CHUNK / 32 * small_bytes(f)));
-        if (whole == 0) w = rest;
-        whole++;
+        for (int r = 0; r < rows; r++) memcpy(rest[r], w + r * stride + last * chunk_bytes(f), (size_t)(part / 32 * small_bytes(f)));
+        if (last == 0) w = rest[0], stride = MOST_CHUNK_BYTES;
     }
-    int64_t last = is_small(f) && act->cols % CHUNK ? whole - 1 : whole;
-    open_front(f, w, &x, tokens, &now, &s);
-    for (int64_t i = 1; i < whole; i++) {
-        const uint8_t *ahead = i == last ? rest : w + chunk_bytes(f);
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 4
+        for (int i = 0; i < MOST_TOKENS; i++) s[r].main[i] = s[r].minimum[i] = _mm512_setzero_ps();
+        open_front(f, w + r * stride, &x, tokens, &now[r], &s[r]);
+    }
+    for (int64_t i = 1; i < chunks; i++) {
+        const uint8_t *ahead = w + chunk_bytes(f);
+        int64_t        step = stride;
         chunk          at = x;
         advance(&at);
-        open_front(f, ahead, &at, tokens, &next, &s);
-        add_chunk(f, w, &x, tokens, &now, &s);
-        now = next;
+        if (i == last) ahead = rest[0], step = MOST_CHUNK_BYTES;
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) {
+            open_front(f, ahead + r * step, &at, tokens, &next[r], &s[r]);
+            add_chunk(f, w + r * stride, &x, tokens, &now[r], &s[r]);
+            now[r] = next[r];
+        }
         x = at;
         w = ahead;
+        stride = step;
     }
-    add_chunk(f, w, &x, tokens, &now, &s);
-    finish(f, &s, tokens, y, ldy);
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++) {
+        add_chunk(f, w + r * stride, &x, tokens, &now[r], &s[r]);
+        finish(f, &s[r], tokens, y + r, ldy);
+    }
 }
 
-INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {
-    for (int64_t r = 0; r < rows; r++) {
+INLINE void all_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {
+    int64_t r = 0;
+    if (act->n == 1) {
+        for (; r + ROWS_AT_ONCE <= rows; r += ROWS_AT_ONCE) some_rows(f, w + r * stride, stride, ROWS_AT_ONCE, act, 0, 1, y + r, ldy);
+        for (; r < rows; r++) some_rows(f, w + r * stride, stride, 1, act, 0, 1, y + r, ldy);
+    }
+    for (; r < rows; r++) {
         int64_t t = 0;
-        for (; t + 4 <= act->n; t += 4) row(f, w + r * stride, act, t, 4, y + t * ldy + r, ldy);
-        if (t + 2 <= act->n) row(f, w + r * stride, act, t, 2, y + t * ldy + r, ldy), t += 2;
-        if (t < act->n) row(f, w + r * stride, act, t, 1, y + t * ldy + r, ldy);
+        for (; t + 4 <= act->n; t += 4) some_rows(f, w + r * stride, stride, 1, act, t, 4, y + t * ldy + r, ldy);
+        if (t + 2 <= act->n) some_rows(f, w + r * stride, stride, 1, act, t, 2, y + t * ldy + r, ldy), t += 2;
+        if (t < act->n) some_rows(f, w + r * stride, stride, 1, act, t, 1, y + t * ldy + r, ldy);
     }
 }
 
 #define ROWS(name, f)                                                                                                               \
     static void name(const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {                  \
-        some_rows(f, w, stride, rows, act, y, ldy);                                                                                  \
+        all_rows(f, w, stride, rows, act, y, ldy);                                                                                   \
     }
 ROWS(q8_0_rows, Q8_0)
 ROWS(q4_0_rows, Q4_0)
