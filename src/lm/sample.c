@@ -140,11 +140,7 @@ static void apply_mask(leat_lm_sampler *s, const uint32_t *mask) {
 
 /* ---- what cuts -------------------------------------------------------------------------------------------------------------- */
 
-static float largest(const leat_lm_candidates *p) {
-    float most = -INFINITY;
-    for (int64_t i = 0; i < p->n; i++) most = p->values[i] > most ? p->values[i] : most;
-    return most;
-}
+static float largest(const leat_lm_candidates *p) { return leat__vmath()->red[LEAT_VRED_MAX](p->values, p->n); }
 
 /* Weights of the candidates relative to the largest; returns their sum. */
 static double weigh(leat_lm_candidates *p, float most) {

@@ -545,6 +545,40 @@ static void test_batch(void **state) {
     }
 }
 
+static struct {
+    int made, made_before; /* tokens of the short prompt: in all, and before the long one's first */
+} order;
+
+static int note_order(void *user, const leat_lm_piece *piece) {
+    int is_long = *(const int *)user;
+    if (!is_long) order.made++;
+    else if (piece->index == 0) order.made_before = order.made;
+    return 0;
+}
+
+/* While a long prompt is evaluated, who decodes goes on: a token for each 32 of the prompt at least. */
+static void test_batch_does_not_freeze(void **state) {
+    (void)state;
+    skip_without_model();
+    leat_lm_session *sessions[2] = {lm_session(f.lm, LEAT_KV_F32, 512, 40), lm_session(f.lm, LEAT_KV_F32, 512, 40)};
+    leat_lm_request requests[2] = {greedy("Tom", 40), greedy("", 3)};
+    leat_lm_result  results[2];
+    int32_t prompt[300];
+    for (int i = 0; i < 300; i++) prompt[i] = i ? 260 + i % 200 : 1;
+    requests[1].prompt = NULL;
+    requests[1].tokens = prompt;
+    requests[1].n_tokens = 300;
+    int is_long[2] = {0, 1};
+    void *users[2] = {&is_long[0], &is_long[1]};
+    order.made = order.made_before = 0;
+    for (int i = 0; i < 2; i++) leat_lm_result_init(&results[i]);
+    assert_int_equal(leat_lm_generate_batch(sessions, 2, requests, results, 2, note_order, users, NULL, NULL), LEAT_OK);
+    assert_true(order.made_before >= (300 - 40) / 32 && order.made_before < 40);
+    assert_int_equal(order.made, 40);
+    leat_lm_session_close(sessions[0]);
+    leat_lm_session_close(sessions[1]);
+}
+
 /* A cancelled request ends alone; one that wants its prompt's logits is served too. */
 static void test_batch_mixed(void **state) {
     (void)state;
@@ -593,7 +627,7 @@ int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, open_two, close_fixture)
         T(test_golden_tokens), T(test_callback_and_allocations), T(test_stop_strings), T(test_limits), T(test_end_tokens), T(test_callback_ends), T(test_reuse),
         T(test_append), T(test_seed), T(test_probs), T(test_prompt_logits), T(test_text_capacity), T(test_grammar), T(test_grammar_fails_closed), T(test_refused),
-        T(test_batch), T(test_batch_mixed),
+        T(test_batch), T(test_batch_does_not_freeze), T(test_batch_mixed),
     };
     return cmocka_run_group_tests_name("generate", tests, NULL, NULL);
 }
