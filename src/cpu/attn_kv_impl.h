@@ -10,7 +10,7 @@
 #include "leat/common.h"
 
 #define LEAT_ATTN_ROWS 96
-#define LEAT_ATTN_TILE 64
+#define LEAT_ATTN_TILE 128
 #define LEAT_ATTN_LANES 16
 #define LEAT_ATTN_FEW 4 /* up to so many rows read K and V in place */
 
