@@ -7,6 +7,7 @@
 #define AT_ONCE 2
 #define DOT_POSITIONS(rows) ((rows) == 1 ? 8 : 4)
 #define MIX_VECTORS(rows) ((rows) == 1 ? 8 : 4)
+#define MIX_POSITIONS 16
 #define V_RAMP _mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7)
 
 static inline VF V_F16(const void *p) { return _mm256_cvtph_ps(_mm_loadu_si128(p)); }

@@ -7,6 +7,7 @@
 #define AT_ONCE 4
 #define DOT_POSITIONS(rows) ((rows) <= 2 ? 8 : 4)
 #define MIX_VECTORS(rows) ((rows) <= 2 ? 8 : 4)
+#define MIX_POSITIONS LEAT_ATTN_TILE
 #define V_RAMP _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 
 static inline VF V_F16(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256(p)); }

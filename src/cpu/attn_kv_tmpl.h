@@ -5,7 +5,7 @@
  *   V_TRANSPOSE(v)                  VF v[W] in place      V_SUM4(a, b, c, d)   the sums of four vectors, an __m128
  *   V_HALF(p)   one half to all lanes
  *   STRIP                           vectors of columns of the product's register tile, which is MR rows high
- *   AT_ONCE                         rows that dots and mix take at once; MIX_VECTORS(rows), DOT_ROWS(rows): their register tiles
+ *   AT_ONCE                         rows that dots and mix take at once; DOT_POSITIONS(rows), MIX_VECTORS(rows), MIX_POSITIONS: their tiles
  *
  * Formats, rows and widths of register tiles are constants of inline functions, so that each combination is a loop of its own. */
 #include <math.h>
@@ -248,31 +248,45 @@ static void scale(float *x, int64_t n, float factor) {
 
 /* ---- few rows: K and V where they lie ------------------------------------------------------------------------------- */
 
-/* One position's products with `rows` rows of q, whose rows are padded with zeros; row after row of K, as the hardware fetches ahead best. */
-INLINE void dot_position(const leat_kv_format format, const uint8_t *k, int width, const float *q, int64_t ldq, VF *acc, const int rows, const int step) {
-    int64_t i = 0;
+/* Adds the products of the elements at i of one position with those of `rows` rows of q. */
+INLINE void dot_step(const leat_kv_format format, const uint8_t *k, int64_t i, const float *q, int64_t ldq, VF *sum, const int rows) {
+    VF part[4];
 #pragma GCC unroll 4
-    for (int r = 0; r < rows; r++) acc[r * step] = V_SET(0.0f);
-    for (; i + SPAN(format) * W <= width; i += SPAN(format) * W) {
-        VF part[4];
-        for (int e = 0; e < SPAN(format); e++) {
-            VF kv = raw(format, k, i, e);
+    for (int r = 0; r < rows; r++) part[r] = V_SET(0.0f);
+    for (int e = 0; e < SPAN(format); e++) {
+        VF kv = raw(format, k, i, e);
 #pragma GCC unroll 4
-            for (int r = 0; r < rows; r++) {
-                VF qv = V_LOAD(q + r * ldq + i + e * W);
-                if (format != LEAT_KV_FORMAT_Q8_0) acc[r * step] = V_FMA(kv, qv, acc[r * step]);
-                else part[r] = e ? V_FMA(kv, qv, part[r]) : V_MUL(kv, qv);
-            }
+        for (int r = 0; r < rows; r++) {
+            VF qv = V_LOAD(q + r * ldq + i + e * W);
+            if (format != LEAT_KV_FORMAT_Q8_0) sum[r] = V_FMA(kv, qv, sum[r]);
+            else part[r] = e ? V_FMA(kv, qv, part[r]) : V_MUL(kv, qv);
         }
-        if (format != LEAT_KV_FORMAT_Q8_0) continue;
-        const VF scale_of = V_HALF(q8_block(k, i));
-#pragma GCC unroll 4
-        for (int r = 0; r < rows; r++) acc[r * step] = V_FMA(part[r], scale_of, acc[r * step]);
     }
-    if (i == width) return;
-    VF kv = get_part(format, k, i, width - i);
+    if (format != LEAT_KV_FORMAT_Q8_0) return;
+    const VF scale_of = V_HALF(q8_block(k, i));
 #pragma GCC unroll 4
-    for (int r = 0; r < rows; r++) acc[r * step] = V_FMA(kv, V_LOAD(q + r * ldq + i), acc[r * step]);
+    for (int r = 0; r < rows; r++) sum[r] = V_FMA(part[r], scale_of, sum[r]);
+}
+
+/* One position, in two sums that wait for each other less; rows of q are padded with zeros.  Row after row of K, as the hardware fetches ahead best. */
+INLINE void dot_position(const leat_kv_format format, const uint8_t *k, int width, const float *q, int64_t ldq, VF *acc, const int rows, const int step) {
+    const int64_t span = SPAN(format) * W;
+    int64_t       i = 0;
+    VF            even[4], odd[4];
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++) even[r] = odd[r] = V_SET(0.0f);
+    for (; i + 2 * span <= width; i += 2 * span) {
+        dot_step(format, k, i, q, ldq, even, rows);
+        dot_step(format, k, i + span, q, ldq, odd, rows);
+    }
+    if (i + span <= width) dot_step(format, k, i, q, ldq, even, rows), i += span;
+    if (i < width) {
+        VF kv = get_part(format, k, i, width - i);
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) odd[r] = V_FMA(kv, V_LOAD(q + r * ldq + i), odd[r]);
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++) acc[r * step] = V_ADD(even[r], odd[r]);
 }
 
 INLINE void dot_tile(const leat_kv_format format, const uint8_t *k, int64_t stride, int width, const float *q, int64_t ldq, float *s, const int rows,
@@ -323,7 +337,7 @@ INLINE void mix_tile(const leat_kv_format format, const uint8_t *v, int64_t stri
         for (int c = 0; c < vectors; c++) V_STORE(o + r * ldo + i + c * W, acc[r * vectors + c]);
 }
 
-INLINE void mix_rows(const leat_kv_format format, const uint8_t *v, int64_t stride, int count, int width, const float *s, float *o, int64_t ldo, const int rows) {
+INLINE void mix_positions(const leat_kv_format format, const uint8_t *v, int64_t stride, int count, int width, const float *s, float *o, int64_t ldo, const int rows) {
     int i = 0;
     for (; i + MIX_VECTORS(rows) * W <= width; i += MIX_VECTORS(rows) * W) mix_tile(format, v, stride, count, i, W, s, o, ldo, rows, MIX_VECTORS(rows));
     for (; i + 4 * W <= width; i += 4 * W) mix_tile(format, v, stride, count, i, W, s, o, ldo, rows, 4);
@@ -331,6 +345,12 @@ INLINE void mix_rows(const leat_kv_format format, const uint8_t *v, int64_t stri
     if (format == LEAT_KV_FORMAT_Q8_0) return;
     for (; i + W <= width; i += W) mix_tile(format, v, stride, count, i, W, s, o, ldo, rows, 1);
     if (i < width) mix_tile(format, v, stride, count, i, width - i, s, o, ldo, rows, 1);
+}
+
+/* Few positions at a time, so that a second strip of columns finds the rows in the first-level cache. */
+INLINE void mix_rows(const leat_kv_format format, const uint8_t *v, int64_t stride, int count, int width, const float *s, float *o, int64_t ldo, const int rows) {
+    for (int j = 0; j < count; j += MIX_POSITIONS)
+        mix_positions(format, v + j * stride, stride, count - j < MIX_POSITIONS ? count - j : MIX_POSITIONS, width, s + j, o, ldo, rows);
 }
 
 /* One function for each format and number of rows. */
