@@ -142,6 +142,7 @@ BERT = replace(SMALL, arch='bert', encoder=True, tokenizer='wpm', kv_heads=6, ga
 MODELS = {
     '110m': Model(width=768, layers=12, heads=12, kv_heads=12, ffn=2048, vocab=32000, context=2048, tied=True),
     '1b': Model(width=2048, layers=22, heads=32, kv_heads=4, ffn=5632, vocab=32000, context=2048),
+    'minilm': replace(BERT, width=384, layers=6, heads=12, kv_heads=12, ffn=1536, vocab=30522, context=512),
     'arch-llama': SMALL,
     'arch-llama-tied': replace(SMALL, tied=True, kv_heads=6),
     'arch-llama-linear': replace(SMALL, metadata={'@.rope.scaling.type': 'linear', '@.rope.scaling.factor': 4.0}),
