@@ -19,12 +19,25 @@
 #include "base/error.h"
 #include "base/mem.h"
 
+#define HUGE_PAGE ((size_t)2 << 20)
+
 static size_t page_bytes(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
 /* Bytes of the reservation for a file of `bytes`: whole pages and one more. */
 static size_t reserved_bytes(size_t bytes) {
     size_t page = page_bytes();
     return (bytes + page - 1) / page * page + page;
+}
+
+/* Address space of `bytes`, at a multiple of HUGE_PAGE where it is that long: only there can huge pages of the file be mapped as such. */
+static void *reserve(size_t bytes) {
+    size_t slack = bytes < HUGE_PAGE ? 0 : HUGE_PAGE;
+    char *space = mmap(NULL, bytes + slack, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (slack == 0 || space == MAP_FAILED) return space;
+    size_t ahead = (size_t)(-(uintptr_t)space & (HUGE_PAGE - 1));
+    if (ahead > 0) munmap(space, ahead);
+    munmap(space + ahead + bytes, slack - ahead);
+    return space + ahead;
 }
 
 /* Maps the open file; takes fd. */
@@ -40,7 +53,7 @@ static int map_fd(int fd, const char *path, leat_mapping *mapping, leat_error *e
         status = leat__fail(error, LEAT_ELIMIT, "%s: too large to map", path);
     } else if (st.st_size > 0) {
         size_t bytes = (size_t)st.st_size, reserved = reserved_bytes(bytes);
-        void *space = mmap(NULL, reserved, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void *space = reserve(reserved);
         if (space == MAP_FAILED) {
             status = leat__fail(error, LEAT_ENOMEM, "%s: no address space for %zu bytes", path, bytes);
         } else if (mmap(space, bytes, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED) {
@@ -64,6 +77,10 @@ int leat__map_file(const char *path, leat_mapping *mapping, leat_error *error) {
 void leat__unmap(leat_mapping *mapping) {
     if (mapping->data) munmap((void *)(uintptr_t)mapping->data, reserved_bytes(mapping->bytes));
     *mapping = (leat_mapping){NULL, 0};
+}
+
+void leat__map_in_huge_pages(const leat_mapping *mapping) {
+    if (mapping->bytes >= HUGE_PAGE) (void)madvise((void *)(uintptr_t)mapping->data, mapping->bytes, MADV_HUGEPAGE);
 }
 
 void leat__map_release(const void *data, size_t bytes) {

@@ -18,6 +18,8 @@ int leat__map_file(const char *path, leat_mapping *mapping, leat_error *error);
  * then only to targets under the real folder), hard-linked and non-regular files. */
 int leat__map_beneath(const char *base, const char *path, int allow_links, leat_mapping *mapping, leat_error *error);
 void leat__unmap(leat_mapping *mapping);
+/* Asks for huge pages: reading through them is up to a third faster, where the file system can hold files so and they are not in memory yet in small ones. */
+void leat__map_in_huge_pages(const leat_mapping *mapping);
 /* Tells the OS that the pages of [data, data+bytes) inside a mapping are not needed now (they are re-read if touched). */
 void leat__map_release(const void *data, size_t bytes);
 

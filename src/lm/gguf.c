@@ -254,6 +254,7 @@ int leat_gguf_open(const char *path, leat_gguf **file, leat_error *error) {
     *file = NULL;
     int status = leat__map_file(path, &mapping, error);
     if (status) return status;
+    leat__map_in_huge_pages(&mapping); /* before the first read, which decides how the file comes into memory */
     status = open_bytes(mapping, mapping.data, mapping.bytes, file, error);
     return status ? leat__fail_prefix(error, status, "%s", path) : LEAT_OK;
 }
