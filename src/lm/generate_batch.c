@@ -1,7 +1,7 @@
 /* generate_batch.c - continuous batching: many requests over some sessions, decoded in common passes over the weights.
  *
  * Each session is a *seat*.  A round is one step of the model: one row for every seat that decodes, and rows of prompts behind them, in the order of the seats: few while
- * others decode, so that those do not freeze, else as many as a step takes.  A seat that is done takes the next request before the next round.
+ * others decode, so that those do not freeze, else more.  A seat that is done takes the next request before the next round.
  * The steps run in the scratch of the session that has the largest; every seat keeps its own cache, sampler and text.  Nothing allocates in a round;
  * beginning a request may. */
 #include "base/clock.h"
@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "lm/generation.h"
 
-enum { CHUNK = 32 }; /* rows of prompts beside decoding ones */
+enum { CHUNK = 32, STRETCH = 128 }; /* rows of prompts beside decoding ones; where only prompts are worked on, by several seats: who cancels does not wait for long */
 
 typedef enum seat_state { SEAT_EMPTY, SEAT_PROMPT, SEAT_DECODE } seat_state;
 
@@ -99,13 +99,19 @@ static void add_rows(batch *b, int32_t *n, seat *s, const int32_t *tokens, int32
     for (int32_t i = 0; i < count; i++) b->rows[(*n)++] = (leat_lm_row){s->g->session->kv, tokens[i], wants && i + 1 == count};
 }
 
+static int32_t occupied(const batch *b) {
+    int32_t n = 0;
+    for (int32_t i = 0; i < b->n; i++) n += b->seats[i].state != SEAT_EMPTY;
+    return n;
+}
+
 static int32_t fill_rows(batch *b) {
     int32_t n = b->n_wanted = 0;
     for (int32_t i = 0; i < b->n; i++) {
         b->seats[i].rows = 0;
         if (b->seats[i].state == SEAT_DECODE) add_rows(b, &n, &b->seats[i], &b->seats[i].g->next, 1, 1);
     }
-    int32_t room = n && n + CHUNK < b->capacity ? n + CHUNK : b->capacity;
+    int32_t most = n ? n + CHUNK : occupied(b) > 1 ? STRETCH : b->capacity, room = most < b->capacity ? most : b->capacity;
     for (int32_t i = 0; i < b->n && n < room; i++) {
         seat *s = &b->seats[i];
         if (s->state != SEAT_PROMPT) continue;
@@ -174,12 +180,6 @@ static void run_round(batch *b) {
         if (b->seats[i].rows && b->seats[i].wanted >= 0) use_logits(b, &b->seats[i], b->logits + (int64_t)b->seats[i].wanted * vocabulary);
 }
 
-static int someone_works(const batch *b) {
-    for (int32_t i = 0; i < b->n; i++)
-        if (b->seats[i].state != SEAT_EMPTY) return 1;
-    return 0;
-}
-
 static void run(batch *b) {
     leat__hot_enter();
     do {
@@ -187,7 +187,7 @@ static void run(batch *b) {
         for (int32_t i = 0; i < b->n; i++)
             while (b->seats[i].state == SEAT_EMPTY && b->taken < b->count) take_request(b, &b->seats[i]);
         run_round(b);
-    } while (someone_works(b) || b->taken < b->count);
+    } while (occupied(b) || b->taken < b->count);
     leat__hot_leave();
 }
 
@@ -246,6 +246,8 @@ int leat_lm_generate_batch(leat_lm_session *const *sessions, int32_t n_sessions,
         run(&b);
         close_batch(&b);
         status = b.failure;
+    } else {
+        for (int64_t i = 0; statuses && i < count; i++) statuses[i] = status;
     }
     release_all(sessions, claimed);
     return status;
