@@ -15,17 +15,18 @@
 enum { CHUNK = 256, MOST_TOKENS = 4, MOST_CHUNK_BYTES = 272, MOST_ROWS = 2, ROWS_AT_ONCE = 2 };
 
 typedef struct sums {
-    __m512 main[MOST_TOKENS], minimum[MOST_TOKENS]; 
+    __m512 main[MOST_TOKENS], minimum[MOST_TOKENS];
 } sums;
 
 typedef struct chunk {
     const int8_t  *q; /* in the format's order */
-    const float   *scale, *bias;
+    const float   *scale, *bias, *joint;
     const int16_t *sum;
     int64_t        groups;
 } chunk;
 
-/* What a chunk needs before its turn: both sides' scales multiplied, [8 groups] or [16 halves], and for Q4_0 its first loads. */
+/* What a chunk needs before its turn: both sides' scales multiplied, [8 groups] or [16 halves], and for Q4_0 its first loads.
+ * Q4_K: lanes 0..3 and 8..11 are the groups. */
 typedef struct front {
     __m512  scale[MOST_TOKENS];
     __m512i raw[2];
@@ -34,7 +35,6 @@ typedef struct front {
 INLINE __m512i load64(const void *p) { return _mm512_loadu_si512(p); }
 INLINE __m512i wide_bytes(const int value) { return _mm512_set1_epi8((char)value); }
 INLINE __m512  widened(__m256 v) { return _mm512_castps256_ps512(v); }
-INLINE __m512  joined(__m256 low, __m256 high) { return _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1); }
 
 /* ---- scales ------------------------------------------------------------------------------------------------------------------- */
 
@@ -46,8 +46,43 @@ INLINE __m256 scales_of_18(const __m512i raw[2]) {
     return _mm256_cvtph_ps(_mm512_castsi512_si128(_mm512_permutex2var_epi16(raw[0], load64(index), raw[1])));
 }
 
+/* Q4_K: words A, B, C of 6-bit numbers (see qdot_unpack_tmpl.h) in general registers, which have nothing else to do.  Floats of scales 0..3, minima 0..3,
+ * scales 4..7, minima 4..7, times d and m. */
+INLINE __m512 k4_factors(const uint8_t *b) {
+    const __m256i d_and_m = _mm256_setr_epi64x(0x0100010001000100, 0x0302030203020302, 0x0100010001000100, 0x0302030203020302);
+    uint64_t six = dword(b + 4) | (uint64_t)dword(b + 8) << 32, four = dword(b + 12);
+    four = (four & 0x0f0f0f0f) | (four & 0xf0f0f0f0) << 28;
+    four |= six >> 2 & 0x3030303030303030;
+    __m128i bytes = _mm_set_epi64x((long long)four, (long long)(six & 0x3f3f3f3f3f3f3f3f));
+    __m512  both = _mm512_cvtph_ps(_mm256_shuffle_epi8(_mm256_set1_epi32((int)dword(b)), d_and_m));
+    return _mm512_mul_ps(both, _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)));
+}
+
+INLINE void open_k4_front(const uint8_t *b, const chunk *x, const int tokens, front *next, sums *s) {
+    __m512 w = k4_factors(b);
+#pragma GCC unroll 4
+    for (int t = 0; t < tokens; t++) {
+        next->scale[t] = _mm512_mul_ps(w, _mm512_loadu_ps(x->joint + 2 * t * x->groups));
+        s->minimum[t] = _mm512_add_ps(s->minimum[t], next->scale[t]); /* only the lanes of minima count in the end */
+    }
+}
+
+INLINE void open_k6_front(const uint8_t *b, const chunk *x, const int tokens, front *next, sums *s) {
+    __m512 w = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(b + 192))));
+    __m256 d = half_everywhere(b + 208);
+#pragma GCC unroll 4
+    for (int t = 0; t < tokens; t++) {
+        __m512 both = widened(_mm256_mul_ps(d, _mm256_loadu_ps(x->scale + t * x->groups)));
+        __m512 total = _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(x->sum + 2 * t * x->groups))));
+        next->scale[t] = _mm512_mul_ps(w, _mm512_permutexvar_ps(_mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7), both));
+        s->minimum[t] = _mm512_fmadd_ps(next->scale[t], total, s->minimum[t]);
+    }
+}
+
 INLINE void open_front(const int f, const uint8_t *b, const chunk *x, const int tokens, front *next, sums *s) {
     factors w;
+    if (f == Q4_K) return open_k4_front(b, x, tokens, next, s);
+    if (f == Q6_K) return open_k6_front(b, x, tokens, next, s);
     if (f == Q4_0 || f == IQ4_NL) {
         next->raw[0] = load64(b);
         next->raw[1] = load64(b + 72);
@@ -58,16 +93,9 @@ INLINE void open_front(const int f, const uint8_t *b, const chunk *x, const int 
 #pragma GCC unroll 4
     for (int t = 0; t < tokens; t++) {
         __m256 scale = _mm256_loadu_ps(x->scale + t * x->groups);
-        if (has_halves(f)) {
-            __m512 both = _mm512_permutexvar_ps(_mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7), widened(scale));
-            __m512 total = _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(x->sum + 2 * t * x->groups))));
-            next->scale[t] = _mm512_mul_ps(joined(w.scale[0], w.scale[1]), both);
-            s->minimum[t] = _mm512_fmadd_ps(next->scale[t], total, s->minimum[t]);
-        } else {
-            __m256 bias = _mm256_loadu_ps(x->bias + t * x->groups), minimum = has_minima(f) ? w.minimum[0] : w.scale[0];
-            next->scale[t] = widened(_mm256_mul_ps(w.scale[0], scale));
-            s->minimum[t] = widened(_mm256_fmadd_ps(minimum, bias, _mm512_castps512_ps256(s->minimum[t])));
-        }
+        __m256 bias = _mm256_loadu_ps(x->bias + t * x->groups);
+        next->scale[t] = widened(_mm256_mul_ps(w.scale[0], scale));
+        s->minimum[t] = widened(_mm256_fmadd_ps(w.scale[0], bias, _mm512_castps512_ps256(s->minimum[t])));
     }
 }
 
@@ -132,8 +160,8 @@ INLINE void add_chunk(const int f, const uint8_t *b, const chunk *x, const int t
             if (steps_of == 4) {
                 add(s, t, dot_with(zero, low, q), has_halves(f) ? spread(now->scale[t], 4, 4 * k, 1) : spread(now->scale[t], 8, 2 * k, 1));
             } else if (f == Q4_K) {
-                add(s, t, dot_with(zero, low, q), spread(now->scale[t], 8, 4 * k, 2));
-                add(s, t, dot_with(zero, high, q + 64), spread(now->scale[t], 8, 4 * k + 1, 2));
+                add(s, t, dot_with(zero, low, q), spread(now->scale[t], 8, 8 * k, 2));
+                add(s, t, dot_with(zero, high, q + 64), spread(now->scale[t], 8, 8 * k + 1, 2));
             } else {
                 add(s, t, dot_with(dot_with(zero, low, q), high, q + 64), spread(now->scale[t], 4, 4 * k, 1));
             }
@@ -147,13 +175,15 @@ INLINE void advance(chunk *x) {
     x->q += CHUNK;
     x->scale += CHUNK / 32;
     x->bias += CHUNK / 32;
+    x->joint += CHUNK / 16;
     x->sum += CHUNK / 16;
 }
 
 INLINE void finish(const int f, const sums *s, const int tokens, float *y, int64_t ldy) {
 #pragma GCC unroll 4
     for (int t = 0; t < tokens; t++) {
-        __m512 v = _mm512_fnmadd_ps(_mm512_set1_ps(has_minima(f) ? 1 : (float)offset(f)), s->minimum[t], s->main[t]);
+        __m512 v = f == Q4_K ? _mm512_mask_sub_ps(s->main[t], 0xf0f0, s->main[t], s->minimum[t])
+                             : _mm512_fnmadd_ps(_mm512_set1_ps((float)offset(f)), s->minimum[t], s->main[t]);
         __m256 half = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
         __m128 quarter = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
         quarter = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
@@ -164,7 +194,8 @@ INLINE void finish(const int f, const sums *s, const int tokens, float *y, int64
 /* Row r of `rows` begins at w + r * stride.  rest: the last chunk, where cols ends within one. */
 INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, const int rows, const leat_qact *act, int64_t first, const int tokens, float *y, int64_t ldy) {
     const int8_t *q = f == Q4_K ? act->pairs : f == Q8_0 || f == Q6_K ? act->q : act->split;
-    chunk         x = {q + 32 * first * act->groups, act->scale + first * act->groups, act->bias + first * act->groups, act->sum + 2 * first * act->groups, act->groups};
+    const int64_t at0 = first * act->groups;
+    chunk         x = {q + 32 * at0, act->scale + at0, act->bias + at0, act->joint + 2 * at0, act->sum + 2 * at0, act->groups};
     const int64_t part = is_small(f) ? act->cols % CHUNK : 0, last = act->cols / CHUNK, chunks = last + (part > 0);
     uint8_t       rest[MOST_ROWS][MOST_CHUNK_BYTES];
     sums          s[MOST_ROWS];

@@ -13,7 +13,7 @@ static size_t aligned(size_t bytes) { return (bytes + LEAT_ALIGN - 1) / LEAT_ALI
 
 size_t leat__qact_bytes(int64_t n, int64_t cols) {
     size_t groups = (size_t)n * (size_t)groups_of(cols);
-    return 3 * GROUP * groups + 3 * aligned(4 * groups) + LEAT_TAIL_BYTES;
+    return 3 * GROUP * groups + aligned(8 * groups) + 3 * aligned(4 * groups) + LEAT_TAIL_BYTES;
 }
 
 void leat__qact_init(leat_qact *act, void *memory, const float *x, int64_t n, int64_t cols, int64_t ld) {
@@ -22,14 +22,15 @@ void leat__qact_init(leat_qact *act, void *memory, const float *x, int64_t n, in
     *act = (leat_qact){.n = n, .cols = cols, .ld = ld, .groups = groups_of(cols), .x = x, .q = at};
     act->split = at += GROUP * groups;
     act->pairs = at += GROUP * groups;
-    act->scale = (float *)(at += GROUP * groups);
+    act->joint = (float *)(at += GROUP * groups);
+    act->scale = (float *)(at += aligned(8 * groups));
     act->bias = (float *)(at += aligned(4 * groups));
     act->sum = (int16_t *)(at + aligned(4 * groups));
 }
 
 int leat__qact_wanted(int type) { return type != 0 && type != 1 && type != 30; }
 
-/* The orders in which the kernels for few tokens meet the weights. */
+/* The orders in which the kernels for few tokens meet weights and scales. */
 static void reorder(leat_qact *act, int64_t token) {
     for (int64_t i = token * act->groups; i < (token + 1) * act->groups; i += 4) {
         const int8_t *q = act->q + GROUP * i;
@@ -38,6 +39,8 @@ static void reorder(leat_qact *act, int64_t token) {
             memcpy(split + PIECE * g, q + GROUP * g, PIECE);
             memcpy(split + PIECE * (g + 4), q + GROUP * g + PIECE, PIECE);
             memcpy(pairs + GROUP * (g / 2 + g % 2 * 2), q + GROUP * g, GROUP);
+            act->joint[2 * i + g] = act->scale[i + g];
+            act->joint[2 * i + 4 + g] = act->bias[i + g];
         }
     }
 }

@@ -39,6 +39,7 @@ typedef struct leat_qact {
     float       *scale;         /* [n, groups] */
     float       *bias;          /* [n, groups]: scale * sum of the 32 q */
     int16_t     *sum;           /* [n, groups, 2] of 16 q */
+    float       *joint;         /* [n, groups / 8, 16] scale 0..3, bias 0..3, scale 4..7, bias 4..7 of each 8 groups */
 } leat_qact;
 
 /* Bytes of the memory for X rounded, of n tokens; LEAT_ALIGN-aligned. */
