@@ -117,6 +117,8 @@ struct leat_grammar {
     uint32_t         start;
     uint8_t          class_of[256], example[256]; /* bytes that no edge tells apart; one of each class */
     uint32_t         n_classes;
+    uint8_t          plain[256];  /* classes that have plain bytes */
+    uint32_t         n_plain;
     pthread_mutex_t  lock;        /* of `masks` */
     leat_gram_masks *masks;
 };
@@ -144,7 +146,10 @@ typedef struct leat_gram_trie {
     int32_t  token;  /* that ends here, -1 = none */
     uint16_t depth;  /* from 1 */
     uint8_t  byte;
+    uint8_t  plain;  /* 1 + bytes from here to the deepest node below, when all below are plain ones (gram_vocab.c); else 0 */
 } leat_gram_trie;
+/* Bytes that mean nothing in most grammars; places that take one of them mostly take all. */
+static inline int leat__gram_is_plain(uint8_t byte) { return byte >= 0x20 && byte < 0x7F && byte != '"' && byte != '\\'; }
 
 struct leat_grammar_vocab {
     _Atomic int           refs;
@@ -152,6 +157,8 @@ struct leat_grammar_vocab {
     leat_gram_trie       *nodes;  /* in preorder */
     uint32_t              n_nodes, depth;
     int32_t              *twin;   /* [tokens]: the next token with the same text, -1 */
+    int32_t              *order;  /* tokens in the order of their nodes */
+    uint32_t             *rank;   /* [n_nodes + 1]: how many are in front of a node's own */
     int32_t              *ends;
     int32_t               n_ends, tokens;
     uint32_t              words;
@@ -180,6 +187,7 @@ typedef struct leat_gram_stack {
 typedef struct leat_gram_set {
     uint32_t first, count; /* configs, ascending */
     uint32_t hash, ends;   /* whether one of them is the end */
+    uint32_t run;          /* how many plain bytes may follow, whichever they are, without an end among them; LEAT_GRAM_UNKNOWN */
 } leat_gram_set;
 
 struct leat_grammar_state {
@@ -208,6 +216,8 @@ struct leat_grammar_state {
 
 /* The set behind `set` and a byte of `klass`; made when it is not there yet. */
 uint32_t leat__gram_move(leat_grammar_state *s, uint32_t set, uint32_t klass);
+/* sets[set].run, made when it is not there yet; 0 as long as there is no room. */
+uint32_t leat__gram_run(leat_grammar_state *s, uint32_t set);
 /* The set of what can be reached without a byte from a place. */
 uint32_t leat__gram_closure(leat_grammar_state *s, uint32_t place, uint32_t stack);
 /* The set of configs [count] as they are; they are sorted. */

@@ -150,6 +150,8 @@ static void class_bytes(leat_grammar *g) {
         g->example[klass] = (uint8_t)i;
     }
     g->n_classes = klass + 1;
+    for (int i = 0; i < 256; i++)
+        if (leat__gram_is_plain((uint8_t)i) && (!g->n_plain || g->plain[g->n_plain - 1] != g->class_of[i])) g->plain[g->n_plain++] = g->class_of[i];
 }
 
 static int compile(leat_gram_tree *tree, leat_grammar *g, leat_error *error) {

@@ -53,6 +53,18 @@ typedef struct walk {
     uint32_t  n_escapes, visited; /* n_escapes may exceed the room: then they are not all there */
 } walk;
 
+/* All tokens of a node and of those below it. */
+static void take_subtree(const leat_grammar_vocab *v, uint32_t node, uint32_t *bits) {
+    for (uint32_t i = v->rank[node]; i < v->rank[v->nodes[node].next]; i++) bits[v->order[i] >> 5] |= 1u << (v->order[i] & 31);
+}
+
+/* Whether whatever is below the node is allowed behind `set`, and the rule does not end within it. */
+static int is_all_allowed(leat_grammar_state *s, const leat_gram_trie *n, uint32_t set) {
+    if (n->plain < 2) return 0;
+    uint32_t run = s->sets[set].run == LEAT_GRAM_UNKNOWN ? leat__gram_run(s, set) : s->sets[set].run;
+    return run >= n->plain - 1u && !s->sets[set].ends;
+}
+
 /* Nodes [first, last) of the trie, all of them below a node of depth `depth` that `set` stands behind.  LEAT_GRAM_FULL and LEAT_GRAM_TOO_MANY end it; 0. */
 static uint32_t walk_trie(leat_grammar_state *s, uint32_t first, uint32_t last, uint32_t depth, uint32_t set, walk *w) {
     const leat_gram_trie *nodes = s->vocab->nodes;
@@ -66,6 +78,11 @@ static uint32_t walk_trie(leat_grammar_state *s, uint32_t first, uint32_t last, 
         visited++;
         if (to == LEAT_GRAM_UNKNOWN && (to = leat__gram_move(s, from, klass)) >= LEAT_GRAM_SET_LIMIT) return to;
         if (!to) {
+            i = n->next;
+            continue;
+        }
+        if (is_all_allowed(s, n, to)) {
+            take_subtree(s->vocab, i, w->bits);
             i = n->next;
             continue;
         }

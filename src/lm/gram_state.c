@@ -63,7 +63,7 @@ uint32_t leat__gram_set(leat_grammar_state *s, leat_gram_config *c, uint32_t cou
     }
     if (s->n_sets == s->most_sets || count > LEAT_GRAM_CONFIGS - s->n_configs) return LEAT_GRAM_FULL;
     memcpy(s->configs + s->n_configs, c, count * sizeof *c);
-    s->sets[s->n_sets] = (leat_gram_set){s->n_configs, count, hash, c[0].place == LEAT_GRAM_END};
+    s->sets[s->n_sets] = (leat_gram_set){s->n_configs, count, hash, c[0].place == LEAT_GRAM_END, LEAT_GRAM_UNKNOWN};
     memset(s->moves + (size_t)s->n_sets * s->g->n_classes, 0xFF, s->g->n_classes * sizeof *s->moves);
     s->n_configs += count;
     s->set_table[at] = s->n_sets + 1;
@@ -140,6 +140,38 @@ uint32_t leat__gram_move(leat_grammar_state *s, uint32_t set, uint32_t klass) {
     uint32_t to = end_closure(s);
     if (to < LEAT_GRAM_SET_LIMIT) *move = to;
     return to;
+}
+
+/* ---- runs of plain bytes ---------------------------------------------------------------------------------------------------- */
+
+#define LONGEST_RUN 64u /* steps looked ahead */
+#define LOOP_RUN 255u
+
+/* The set behind any plain byte, when it is one and not the end; 0. */
+static uint32_t behind_plain(leat_grammar_state *s, uint32_t set) {
+    uint32_t to = s->g->n_plain ? leat__gram_move(s, set, s->g->plain[0]) : 0;
+    for (uint32_t i = 1; i < s->g->n_plain && to; i++)
+        if (leat__gram_move(s, set, s->g->plain[i]) != to) return 0;
+    return to < LEAT_GRAM_SET_LIMIT && !s->sets[to].ends ? to : 0;
+}
+
+uint32_t leat__gram_run(leat_grammar_state *s, uint32_t set) {
+    uint32_t chain[LONGEST_RUN], n = 0, at = set;
+    while (n < LONGEST_RUN && s->sets[at].run == LEAT_GRAM_UNKNOWN) {
+        uint32_t to = behind_plain(s, at);
+        if (!to || to == at) {
+            s->sets[at].run = to ? LOOP_RUN : 0;
+            break;
+        }
+        chain[n++] = at;
+        at = to;
+    }
+    uint32_t known = s->sets[at].run != LEAT_GRAM_UNKNOWN, base = known ? s->sets[at].run : 0;
+    for (uint32_t k = n; k-- > 0;) {
+        uint32_t run = base + (n - k) < LOOP_RUN ? base + (n - k) : LOOP_RUN;
+        if (known || run >= LONGEST_RUN / 2) s->sets[chain[k]].run = run; /* what was cut short is not kept where it is short */
+    }
+    return s->sets[set].run;
 }
 
 /* ---- room ------------------------------------------------------------------------------------------------------------------- */

@@ -63,7 +63,9 @@ static int count_nodes(leat_grammar_vocab *v, const piece_ref *refs, uint32_t co
     if (nodes > MOST_TRIE_NODES) return leat__fail(error, LEAT_ELIMIT, "grammar: the vocabulary's trie has %zu nodes, the limit is %zu", nodes, MOST_TRIE_NODES);
     v->nodes = leat__alloc((nodes + 1) * sizeof *v->nodes, LEAT_MEMORY_GRAPH);
     v->twin = leat__alloc((size_t)v->tokens * sizeof *v->twin, LEAT_MEMORY_GRAPH);
-    return v->nodes && v->twin ? LEAT_OK : leat__fail(error, LEAT_ENOMEM, "grammar: out of memory");
+    v->order = leat__alloc((size_t)v->tokens * sizeof *v->order, LEAT_MEMORY_GRAPH);
+    v->rank = leat__alloc((nodes + 1) * sizeof *v->rank, LEAT_MEMORY_GRAPH);
+    return v->nodes && v->twin && v->order && v->rank ? LEAT_OK : leat__fail(error, LEAT_ENOMEM, "grammar: out of memory");
 }
 
 /* path [depth]: the node at each depth of the text before. */
@@ -71,11 +73,32 @@ static void add_piece(leat_grammar_vocab *v, const piece_ref *p, uint32_t shared
     for (uint32_t d = shared; d < depth_before; d++) v->nodes[path[d]].next = v->n_nodes;
     for (uint32_t d = shared; d < p->bytes; d++) {
         path[d] = v->n_nodes;
-        v->nodes[v->n_nodes++] = (leat_gram_trie){0, -1, (uint16_t)(d + 1), (uint8_t)p->text[d]};
+        v->nodes[v->n_nodes++] = (leat_gram_trie){0, -1, (uint16_t)(d + 1), (uint8_t)p->text[d], 0};
     }
     leat_gram_trie *last = &v->nodes[path[p->bytes - 1]];
     v->twin[p->token] = last->token;
     last->token = p->token;
+}
+
+/* From the last node to the first, so that what is below a node is known: whether it is plain, and how deep. */
+static void find_plain(leat_grammar_vocab *v) {
+    for (uint32_t i = v->n_nodes; i-- > 0;) {
+        uint32_t deepest = 0, plain = 1;
+        for (uint32_t c = i + 1; c < v->nodes[i].next; c = v->nodes[c].next) {
+            plain &= leat__gram_is_plain(v->nodes[c].byte) && v->nodes[c].plain != 0;
+            if (v->nodes[c].plain > deepest) deepest = v->nodes[c].plain;
+        }
+        v->nodes[i].plain = (uint8_t)(plain && deepest < 255 ? deepest + 1 : 0);
+    }
+}
+
+static void list_tokens(leat_grammar_vocab *v) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < v->n_nodes; i++) {
+        v->rank[i] = n;
+        for (int32_t t = v->nodes[i].token; t >= 0; t = v->twin[t]) v->order[n++] = t;
+    }
+    v->rank[v->n_nodes] = n;
 }
 
 static int make_trie(leat_grammar_vocab *v, leat_error *error) {
@@ -93,6 +116,8 @@ static int make_trie(leat_grammar_vocab *v, leat_error *error) {
         memset(v->twin, 0xFF, (size_t)v->tokens * sizeof *v->twin);
         for (uint32_t i = 0; i < count; i++) add_piece(v, &refs[i], i ? common(&refs[i - 1], &refs[i]) : 0, i ? refs[i - 1].bytes : 0, path);
         for (uint32_t d = 0; count && d < refs[count - 1].bytes; d++) v->nodes[path[d]].next = v->n_nodes;
+        find_plain(v);
+        list_tokens(v);
     }
     leat__free(path);
     leat__free(refs);
@@ -146,6 +171,8 @@ void leat_grammar_vocab_unref(leat_grammar_vocab *v) {
     if (!v || atomic_fetch_sub(&v->refs, 1) > 1) return;
     leat__free(v->nodes);
     leat__free(v->twin);
+    leat__free(v->order);
+    leat__free(v->rank);
     leat__free(v->ends);
     leat__free(v);
 }
