@@ -62,7 +62,7 @@ typedef struct shape {
     int         heads, kv_heads, width;
 } shape;
 static const shape shapes[] = {{"110M 12/12x64", 12, 12, 64}, {"1.1B 32/4x64", 32, 4, 64}, {"qwen 12/2x128", 12, 2, 128}, {"7B 32/32x128", 32, 32, 128},
-                               {"gemma 8/4x256", 8, 4, 256}};
+                               {"gemma 8/4x256", 8, 4, 256}, {"MiniLM 12/12x32", 12, 12, 32}};
 
 static void piece_task(void *arg, int64_t i, int worker) { leat__attn_kv_piece(arg, i, scratch[worker], shared); }
 

@@ -200,13 +200,6 @@ INLINE VF power(VF t) {
     return V_SCALE_NEAR(V_FMA(p, f, V_SET(1.0f)), n);
 }
 
-INLINE float largest_lane(VF v) {
-    float lanes[W], best = -INFINITY;
-    V_STORE(lanes, v);
-    for (int k = 0; k < W; k++) best = lanes[k] > best ? lanes[k] : best;
-    return best;
-}
-
 /* Masks the scores outside [from, to) to minus infinity and returns the largest. */
 INLINE VF masked(float *s, int from, int to, float cap) {
     const VF lanes = V_RAMP, scale = V_SET(cap);
@@ -222,22 +215,31 @@ INLINE VF masked(float *s, int from, int to, float cap) {
     return best;
 }
 
-static float weights(float *s, int from, int to, float cap, float *max, float *sum) {
-    VF best = V_SET(-INFINITY), total = V_SET(0.0f);
-    if (from > 0 || to < TILE || cap > 0) best = masked(s, from, to, cap);
-    else
-        for (int j = 0; j < TILE; j += W) best = V_MAX(V_LOAD(s + j), best);
-    float    before = *max, top = largest_lane(V_MAX(best, V_SET(before)));
-    const VF shift = V_SET(top > -INFINITY ? top : 0.0f), least = V_SET(-INFINITY);
+/* s to 2^(s - shift), and their sum; where some are masked, those become 0 exactly. */
+INLINE VF raise(float *s, float shift, const int some_masked) {
+    const VF c = V_SET(shift), least = V_SET(-INFINITY);
+    VF       total = V_SET(0.0f);
+#pragma GCC unroll 2
     for (int j = 0; j < TILE; j += W) {
-        VF t = V_LOAD(s + j), p = power(V_SUB(t, shift));
-        p = V_SEL(V_EQ(t, least), V_SET(0.0f), p);
+        VF t = V_LOAD(s + j), p = power(V_SUB(t, c));
+        if (some_masked) p = V_SEL(V_EQ(t, least), V_SET(0.0f), p);
         V_STORE(s + j, p);
         total = V_ADD(total, p);
     }
-    float factor = top > before ? before > -INFINITY ? exp2f(before - top) : 0.0f : 1.0f;
+    return total;
+}
+
+static float weights(float *s, int from, int to, float cap, float *max, float *sum) {
+    int all = from == 0 && to == TILE && cap == 0;
+    VF  best = V_SET(-INFINITY), next = best;
+    if (all)
+        for (int j = 0; j < TILE; j += 2 * W) best = V_MAX(V_LOAD(s + j), best), next = V_MAX(V_LOAD(s + j + W), next);
+    else best = masked(s, from, to, cap);
+    float before = *max, here = V_HMAX(V_MAX(best, next)), top = here > before ? here : before, factor = 1;
+    float total = V_HSUM(top > -INFINITY && all ? raise(s, top, 0) : raise(s, top > -INFINITY ? top : 0.0f, 1));
+    if (top > before) factor = before > -INFINITY ? exp2f(before - top) : 0.0f;
     *max = top;
-    *sum = *sum * factor + V_HSUM(total);
+    *sum = *sum * factor + total;
     return factor;
 }
 

@@ -35,6 +35,7 @@ typedef __m512i VI;
 #define V_SCALE(v, n) _mm512_scalef_ps(v, n)
 #define V_SCALE_NEAR V_SCALE
 #define V_HSUM(v) _mm512_reduce_add_ps(v)
+#define V_HMAX(v) _mm512_reduce_max_ps(v)
 
 static inline __mmask16 lanes_below(int64_t n) { return (__mmask16)((1u << n) - 1); }
 
