@@ -103,7 +103,9 @@ int leat_lm_session_save(const leat_lm_session *session, const char *path, leat_
 int leat_lm_session_load(leat_lm_session *session, const char *path, leat_error *error);
 
 /* The vector of a text [bytes]: *vector [*size], of Euclidean norm 1 when `normalise`, is the session's own and valid until its next call; no copy.  The
- * session is empty afterwards.  For an encoder as the file says; for a decoder of the last layer's normalised states.  LEAT_ELIMIT, LEAT_ECANCELLED. */
+ * session is empty afterwards.  For an encoder as the file says; for a decoder of the last layer's normalised states.  *vector is NULL on failure: LEAT_ELIMIT (longer than the
+ * context: both are named), LEAT_EINVAL (no tokens, a token out of range, an unknown pooling), LEAT_ESTATE, LEAT_ECANCELLED.  The session's thread; the text's
+ * tokenisation allocates, leat_lm_embed_tokens() does not. */
 int leat_lm_embed(leat_lm_session *session, const char *text, size_t bytes, leat_pooling pooling, int normalise, const float **vector, int64_t *size,
                   leat_error *error);
 /* The same of tokens [count]. */

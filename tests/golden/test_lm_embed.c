@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -365,7 +367,67 @@ static void test_decoder(void **state) {
     leat_lm_unref(lm);
 }
 
+/* The same bits whatever the threads. */
+static void test_threads(void **state) {
+    int32_t tokens[CONTEXT];
+    float   first[WIDTH];
+    (void)state;
+    for (int i = 0; i < CONTEXT; i++) tokens[i] = (i * 7 + 3) % VOCABULARY;
+    for (int threads = 1; threads <= 3; threads++) {
+        file    *f = make_file(0, 1);
+        leat_lm *lm = open_file(f, threads);
+        leat_lm_session *session = lm_session(lm, LEAT_KV_F16, 0, 0);
+        const float *vector;
+        int64_t      size;
+        assert_int_equal(leat_lm_embed_tokens(session, tokens, CONTEXT, LEAT_POOLING_MEAN, 0, &vector, &size, NULL), LEAT_OK);
+        if (threads == 1) memcpy(first, vector, sizeof first);
+        assert_memory_equal(first, vector, sizeof first);
+        leat_lm_session_close(session);
+        leat_lm_unref(lm);
+        drop_file(f);
+    }
+}
+
+typedef struct canceller {
+    leat_lm_session *session;
+    atomic_int       stop;
+} canceller;
+
+static void *cancel_again_and_again(void *arg) {
+    canceller *c = arg;
+    while (!atomic_load(&c->stop)) leat_lm_cancel(c->session);
+    return NULL;
+}
+
+/* Cancelled or finished, nothing between; and the next text is as if nothing had been. */
+static void test_cancelling(void **state) {
+    file    *f = make_file(0, 1);
+    leat_lm *lm = open_file(f, 1);
+    canceller c = {.session = lm_session(lm, LEAT_KV_F16, 0, 0)};
+    int32_t   tokens[CONTEXT];
+    int       cancelled = 0;
+    pthread_t thread;
+    (void)state;
+    for (int i = 0; i < CONTEXT; i++) tokens[i] = i % VOCABULARY;
+    assert_int_equal(pthread_create(&thread, NULL, cancel_again_and_again, &c), 0);
+    for (int i = 0; i < 100000 && cancelled < 20; i++) {
+        const float *vector;
+        int64_t      size;
+        int status = leat_lm_embed_tokens(c.session, tokens, CONTEXT, LEAT_POOLING_MEAN, 1, &vector, &size, NULL);
+        assert_true(status == LEAT_OK || (status == LEAT_ECANCELLED && vector == NULL));
+        cancelled += status == LEAT_ECANCELLED;
+    }
+    atomic_store(&c.stop, 1);
+    pthread_join(thread, NULL);
+    assert_int_equal(cancelled, 20);
+    check_vector(f, c.session, tokens, CONTEXT, LEAT_POOLING_MEAN, 1);
+    leat_lm_session_close(c.session);
+    leat_lm_unref(lm);
+    drop_file(f);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_encoders), cmocka_unit_test(test_texts), cmocka_unit_test(test_refusals), cmocka_unit_test(test_decoder)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_encoders), cmocka_unit_test(test_texts), cmocka_unit_test(test_refusals), cmocka_unit_test(test_decoder),
+                                       cmocka_unit_test(test_threads), cmocka_unit_test(test_cancelling)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
