@@ -2,7 +2,7 @@
 CHECK_UBSAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CHECK_TSAN  := -fsanitize=thread
 CHECK_LEVELS ?= ref avx2 avx512 avx512vnni
-TSAN_TESTS  := tests/unit/test_tpool tests/unit/test_crew tests/golden/test_lm tests/unit/test_mem tests/unit/test_grammar tests/unit/test_pipeline_parts tests/unit/test_sources tests/unit/test_minimise tests/unit/test_circlefit_fit tests/realtime/test_contexts tests/realtime/test_pipeline tests/realtime/test_pipeline_random tests/realtime/test_detect_stream tests/realtime/test_generate_async
+TSAN_TESTS  := tests/unit/test_tpool tests/golden/test_lm tests/unit/test_mem tests/unit/test_grammar tests/unit/test_pipeline_parts tests/unit/test_sources tests/unit/test_minimise tests/unit/test_circlefit_fit tests/realtime/test_contexts tests/realtime/test_pipeline tests/realtime/test_pipeline_random tests/realtime/test_detect_stream tests/realtime/test_generate_async
 
 check: check-setup test check-clang check-asan check-tsan check-isa fuzz-replay   ## the long tier: both compilers, sanitizers, ISA levels (tens of minutes)
 

@@ -12,13 +12,13 @@
 #include "cpu/lm_rows.h"
 #include "lm/runner.h"
 
-#define SERIAL_WORK 10000 /* operations that are not worth a region */
+#define SERIAL_WORK 20000 /* operations that are not worth a region */
 
 void leat__lm_for(leat_lm_runner *r, int64_t work, int64_t n, leat_task_fn fn, void *arg) {
     if (work < SERIAL_WORK) {
-        for (int64_t i = 0; i < n; i++) fn(arg, i, r->crew.leader);
+        for (int64_t i = 0; i < n; i++) fn(arg, i, 0);
     } else {
-        leat__crew_for(&r->crew, n, fn, arg);
+        leat__tpool_for_n(r->lm->pool, r->threads, n, fn, arg);
     }
 }
 
@@ -273,15 +273,7 @@ static void write_outputs(leat_lm_runner *r, const leat_lm_outputs *out) {
         leat__lm_rows.softcap(out->logits + t * p->vocabulary, p->logit_cap, p->vocabulary, out->logits + t * p->vocabulary);
 }
 
-typedef struct stepping {
-    leat_lm_runner        *r;
-    const leat_lm_outputs *out;
-    const atomic_int      *cancel;
-    leat_error            *error;
-    int                    status;
-} stepping;
-
-static int step(leat_lm_runner *r, const stepping *s) {
+static int step(leat_lm_runner *r, const leat_lm_outputs *out, const atomic_int *cancel, leat_error *error) {
     const leat_lm *lm = r->lm;
     int encoder = (lm->arch->traits & LM_TRAIT_ENCODER) != 0, going = 1;
     joint begin = {.r = r, .norm = encoder ? lm->tensors.embedding_norm : lm->layers[0].attn_norm, .norm_bias = lm->tensors.embedding_norm_bias,
@@ -289,22 +281,12 @@ static int step(leat_lm_runner *r, const stepping *s) {
     for_rows(&begin, embed_block);
     leat__lm_make_angles(r);
     for (int32_t i = 0; going && i < lm->params.layers; i++) {
-        if (s->cancel && atomic_load_explicit(s->cancel, memory_order_relaxed)) return leat__fail(s->error, LEAT_ECANCELLED, "cancelled");
+        if (cancel && atomic_load_explicit(cancel, memory_order_relaxed)) return leat__fail(error, LEAT_ECANCELLED, "cancelled");
         going = run_layer(r, i);
     }
-    if (going) write_outputs(r, s->out);
+    if (going) write_outputs(r, out);
     for (int32_t i = 0; i < r->n_spans; i++) r->spans[i].kv->length += r->spans[i].count;
     return LEAT_OK;
-}
-
-/* The crew's leader, which need not be the caller's thread. */
-static void lead(void *user) {
-    stepping *s = user;
-    uint64_t before = leat__thread_hot_allocations();
-    leat__hot_enter();
-    s->status = step(s->r, s);
-    leat__hot_leave();
-    s->r->hot_allocations += leat__thread_hot_allocations() - before;
 }
 
 int leat__lm_forward(leat_lm_runner *r, const leat_lm_row *rows, int32_t n, const leat_lm_outputs *out, const atomic_int *cancel, leat_error *error) {
@@ -314,7 +296,10 @@ int leat__lm_forward(leat_lm_runner *r, const leat_lm_row *rows, int32_t n, cons
     r->rows = rows;
     leat__lm_set_rows(r, n);
     for (int32_t i = 0; i < r->n_spans; i++) r->spans[i].query = r->spans[i].first, r->spans[i].queries = r->spans[i].count;
-    stepping s = {r, out, cancel, error, LEAT_OK};
-    leat__crew_run(&r->crew, r->lm->pool, r->threads, lead, &s);
-    return s.status;
+    uint64_t before = leat__thread_hot_allocations();
+    leat__hot_enter();
+    status = step(r, out, cancel, error);
+    leat__hot_leave();
+    r->hot_allocations += leat__thread_hot_allocations() - before;
+    return status;
 }

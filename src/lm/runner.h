@@ -1,11 +1,10 @@
 /* runner.h - the scratch of a step, and the pieces that forward.c is put together from.
  *
  * A step takes n rows through the layers.  x holds the rows' running sums; h what a norm made of them; products read h (an encoder's: x) in the form that the
- * weights want, act_h.  Work on a few rows is done by the caller, between regions, of which a step has five a layer: a crew (base/crew.h) runs them. */
+ * weights want, act_h.  Work on a few rows is done by the caller, between regions, of which a step of decoding has five a layer. */
 #ifndef LEAT_LM_RUNNER_H
 #define LEAT_LM_RUNNER_H
 
-#include "base/crew.h"
 #include "cpu/attn_kv.h"
 #include "lm/lm_impl.h"
 
@@ -36,7 +35,6 @@ typedef struct leat_lm_moe {
 } leat_lm_moe;
 
 struct leat_lm_runner {
-    leat_crew      crew;
     leat_lm       *lm;
     int            threads;
     int32_t        capacity;
