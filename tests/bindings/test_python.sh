@@ -7,10 +7,10 @@ agrees_with_headers() { "$PYTHON" tests/bindings/check_abi.py "${CC:-cc}" >"$scr
 check agrees_with_headers agrees_with_headers
 
 for file in bindings/python/tests/test_*.py; do
-    "$PYTHON" -X dev -W error -m unittest -v "$file" >"$scratch/out" 2>&1 || failed=1
+    "$PYTHON" -X dev -W error -m unittest -v "$file" >"$scratch/out" 2>&1
+    status=$?
     sed -nE 's/^(test_[A-Za-z0-9_]+) .*\.\.\. ok$/ok \1/p; s/^(test_[A-Za-z0-9_]+) .*\.\.\. (FAIL|ERROR)$/not ok \1/p; s/^(test_[A-Za-z0-9_]+) .*\.\.\. skipped .(.*).$/skip \1: \2/p' "$scratch/out"
-    grep -qE '^(OK|FAILED)' "$scratch/out" || echo "not ok ${file##*/}"
-    [ -z "${failed:-}" ] || sed 's/^/    | /' "$scratch/out" | grep -v '\.\.\. ok$' | head -n 60
+    [ $status -eq 0 ] || { echo "not ok ${file##*/}"; sed 's/^/    | /' "$scratch/out" | grep -v '\.\.\. ok$' | head -n 60; }
 done
 
 installs_by_pip() {

@@ -218,8 +218,7 @@ class Callbacks(Session):
             session.close()
             self.assertIsInstance(result.exception(30), (leat.CancelledError, leat.StateError, type(None)))
 
-    def test_ctrl_c(self):
-        """Whatever the moment, it comes out as KeyboardInterrupt, and the session is free soon."""
+    def test_ctrl_c(self):  # whatever the moment, it comes out as KeyboardInterrupt, and the session is free soon
         calls = (lambda: self.session.generate(PROMPT, **FOREVER), lambda: self.session.generate(PROMPT, on_token=lambda piece: None, **FOREVER),
                  lambda: lm.generate_batch([self.session], [PROMPT, "Tom"], max_tokens=100))
         for moment in range(45):
