@@ -3,6 +3,12 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/cli/cli_lib.bash
 
+bundled_model() {
+    run 0 generate -p 'One day' -n 12 --seed 3 --json && out_has '"tokens":\[([0-9]+,){11}[0-9]+\]|"finish":"eos"' && cp "$scratch/out" "$scratch/first" && run 0 generate -p 'One day' -n 12 --seed 3 --json &&
+        [ "$(sed 's/,"timings.*//' "$scratch/out")" = "$(sed 's/,"timings.*//' "$scratch/first")" ]
+}
+if [ -f models/tiny_lm.gguf ]; then check "without a model the bundled one speaks" bundled_model; else echo "skip: models/tiny_lm.gguf is not there"; fi
+
 shared=${LEAT_SHARED:-../shared}
 stories=$shared/models/llm/stories260K.gguf
 [ -f "$stories" ] || { echo "skip: $stories is not there (set LEAT_SHARED)"; exit 0; }
