@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-WIDTH, LAYERS, HEADS, KV_HEADS, FFN, VOCAB, CONTEXT = 128, 6, 4, 2, 352, 1024, 512
+WIDTH, LAYERS, HEADS, KV_HEADS, FFN, VOCAB, CONTEXT = 128, 5, 4, 2, 352, 1024, 384
 HEAD = WIDTH // HEADS
 ROPE_BASE, EPSILON = 10000.0, 1e-5
 
@@ -53,7 +53,7 @@ class TaleModel(nn.Module):
         self.output_norm = nn.RMSNorm(WIDTH, EPSILON)
         for name, p in self.named_parameters():
             if p.dim() == 2:
-                nn.init.normal_(p, 0, 0.04 / (2 * LAYERS) ** 0.5 if 'output' in name or 'down' in name else 0.04)
+                nn.init.normal_(p, 0, 0.05 / (2 * LAYERS) ** 0.5 if 'output' in name or 'down' in name else 0.05)
 
     def forward(self, tokens):
         """tokens [batch, positions] -> logits [batch, positions, VOCAB]"""

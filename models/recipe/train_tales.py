@@ -4,7 +4,7 @@
 usage: train_tales.py [--out models/tales.gguf] [--steps 3000] [--work build/tales] [--threads 1]
 
 Text of the seeds 0, 1, 2, ... is used once, in order; the held-out text has seeds of its own.  The state is kept in --work every hundred steps, and a run that was
-broken off goes on from there.  The rate is constant after the warm-up and falls to zero over the last quarter, so --steps may be changed until then.
+broken off goes on from there.  The rate is constant after the warm-up and falls to zero over the last third, so --steps may be changed until then.
 """
 import argparse
 import math
@@ -26,8 +26,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / 'bench' / 'pee
 import gguf_file  # noqa: E402
 import gguf_quant  # noqa: E402
 
-BATCH, WARM_UP = 8, 60
-RATE, TURN_RATE, MOMENTUM = 3e-3, 0.02, 0.95
+BATCH, RATE, WARM_UP, DECAY = 5, 3e-3, 150, 0.1
 HELD_OUT = 10 ** 9
 
 
@@ -41,20 +40,21 @@ def tokenizer():
 
 
 class Stream:
-    """the endless sequence of documents, each behind an end-of-text token"""
+    """Rows of documents, each behind an end-of-text token.  A row begins with a document, so that what a token refers to stands in its row; what does not
+    fit at a row's end is left out: there is always more."""
 
-    def __init__(self, tokens, seed, rest=()):
-        self.tokens, self.seed, self.rest = tokens, seed, list(rest)
+    def __init__(self, tokens, seed):
+        self.tokens, self.seed = tokens, seed
 
-    def take(self, count):
-        while len(self.rest) < count:
-            self.rest += [self.tokens.end] + self.tokens.encode(document(self.seed))
+    def row(self):
+        out = []
+        while len(out) <= CONTEXT:
+            out += [self.tokens.end] + self.tokens.encode(document(self.seed))
             self.seed += 1
-        out, self.rest = self.rest[:count], self.rest[count:]
-        return out
+        return out[:CONTEXT + 1]
 
     def batch(self, rows):
-        x = torch.tensor(self.take(rows * (CONTEXT + 1))).view(rows, CONTEXT + 1)
+        x = torch.tensor([self.row() for _ in range(rows)])
         return x[:, :-1], x[:, 1:]
 
 
@@ -91,69 +91,42 @@ def export(model, tokens, path):
     gguf_file.write(path, metadata() | tokens.metadata(), tensors)
 
 
-def orthogonal(m, rounds=5):
-    """the nearest matrix with singular values near 1, by Newton-Schulz iteration"""
-    x = m / (m.norm() + 1e-7)
-    x = x.T if m.shape[0] > m.shape[1] else x
-    for _ in range(rounds):
-        a = x @ x.T
-        x = 3.4445 * x + (2.0315 * a @ a - 4.7750 * a) @ x
-    return x.T if m.shape[0] > m.shape[1] else x
-
-
-class Optimiser:
-    """The matrices of the blocks by momentum made orthogonal (Muon, K. Jordan 2024), embedding and norms by Adam."""
-
-    def __init__(self, model):
-        inner = {name: p for name, p in model.named_parameters() if p.dim() == 2 and name.startswith('blk.')}
-        self.matrices = list(inner.values())
-        self.speed = [torch.zeros_like(p) for p in self.matrices]
-        self.adam = torch.optim.AdamW([p for name, p in model.named_parameters() if name not in inner], RATE, (0.9, 0.98), weight_decay=0)
-
-    def step(self, share):
-        """share: of the full rates"""
-        self.adam.param_groups[0]['lr'] = RATE * share
-        self.adam.step()
-        with torch.no_grad():
-            for p, v in zip(self.matrices, self.speed):
-                v.lerp_(p.grad, 1 - MOMENTUM)
-                turn = orthogonal(p.grad.lerp(v, MOMENTUM))
-                p.add_(turn, alpha=-TURN_RATE * share * max(1, p.shape[0] / p.shape[1]) ** 0.5)
-
-    def state(self):
-        return {'adam': self.adam.state_dict(), 'speed': self.speed}
-
-    def restore(self, state):
-        self.adam.load_state_dict(state['adam'])
-        self.speed = state['speed']
+def optimiser(model):
+    """weights of matrices decay, those of norms and the embedding do not"""
+    decaying = [p for name, p in model.named_parameters() if p.dim() == 2 and name.startswith('blk.')]
+    others = [p for name, p in model.named_parameters() if p.dim() == 1 or not name.startswith('blk.')]
+    return torch.optim.AdamW([{'params': decaying, 'weight_decay': DECAY}, {'params': others, 'weight_decay': 0}], RATE, (0.9, 0.98))
 
 
 def share_of_rate(step, steps):
-    return min(1, (step + 1) / WARM_UP, (steps - step) / (steps / 4))
+    return min(1, (step + 1) / WARM_UP, (steps - step) / (steps / 3))
 
 
 def train(args, tokens, model):
     state_path = pathlib.Path(args.work) / 'state.pt'
-    opt, stream, step = Optimiser(model), Stream(tokens, 0), 0
+    opt, stream, step = optimiser(model), Stream(tokens, 0), 0
     if state_path.exists():
         state = torch.load(state_path)
         model.load_state_dict(state['model'])
-        opt.restore(state['opt'])
-        stream, step = Stream(tokens, state['seed'], state['rest']), state['step']
+        opt.load_state_dict(state['opt'])
+        stream, step = Stream(tokens, state['seed']), state['step']
     start, first, mean = time.time(), step, None
     while step < args.steps:
         with torch.autocast('cpu', torch.bfloat16):
             loss = loss_of(model, *stream.batch(BATCH))
         model.zero_grad(set_to_none=True)
         loss.backward()
-        opt.step(share_of_rate(step, args.steps))
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for group in opt.param_groups:
+            group['lr'] = RATE * share_of_rate(step, args.steps)
+        opt.step()
         step += 1
         mean = loss.item() if mean is None else 0.95 * mean + 0.05 * loss.item()
         if step % 20 == 0:
             pace = (time.time() - start) / (step - first)
             print(f'step {step} loss {mean:.4f}  {BATCH * CONTEXT / pace:.0f} tokens/s  {pace * (args.steps - step) / 60:.1f} min left', flush=True)
         if step % 100 == 0 or step == args.steps:
-            torch.save({'model': model.state_dict(), 'opt': opt.state(), 'seed': stream.seed, 'rest': stream.rest, 'step': step}, f'{state_path}.new')
+            torch.save({'model': model.state_dict(), 'opt': opt.state_dict(), 'seed': stream.seed, 'step': step}, f'{state_path}.new')
             os.replace(f'{state_path}.new', state_path)
     return stream.seed
 
@@ -162,7 +135,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--out', default='models/tales.gguf')
     parser.add_argument('--work', default='build/tales')
-    parser.add_argument('--steps', type=int, default=3000)
+    parser.add_argument('--steps', type=int, default=4000)
     parser.add_argument('--threads', type=int, default=1)
     args = parser.parse_args()
     torch.manual_seed(1)
