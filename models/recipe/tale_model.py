@@ -6,9 +6,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-WIDTH, LAYERS, HEADS, KV_HEADS, FFN, VOCAB, CONTEXT = 128, 5, 4, 2, 352, 1024, 384
+WIDTH, LAYERS, HEADS, KV_HEADS, FFN, VOCAB, CONTEXT = 128, 5, 4, 2, 352, 1024, 320
 HEAD = WIDTH // HEADS
-ROPE_BASE, EPSILON = 10000.0, 1e-5
+ROPE_BASE, EPSILON, COPY = 10000.0, 1e-5, 0.8
 
 
 def rotation(length):
@@ -29,6 +29,16 @@ class Block(nn.Module):
         self.attn_q, self.attn_output = nn.Linear(WIDTH, WIDTH, False), nn.Linear(WIDTH, WIDTH, False)
         self.attn_k, self.attn_v = nn.Linear(WIDTH, KV_HEADS * HEAD, False), nn.Linear(WIDTH, KV_HEADS * HEAD, False)
         self.ffn_gate, self.ffn_up, self.ffn_down = nn.Linear(WIDTH, FFN, False), nn.Linear(WIDTH, FFN, False), nn.Linear(FFN, WIDTH, False)
+
+    def begin_by_copying(self):
+        """Makes each head hand on what it looks at: values are a part of the input, and the output puts that part back.  Names are copied from the start, so that
+        only where to look must be learnt; from random matrices the two wait for each other, for millions of tokens."""
+        with torch.no_grad():
+            nn.init.orthogonal_(self.attn_v.weight)
+            per_group = HEADS // KV_HEADS
+            for h in range(HEADS):
+                part = self.attn_v.weight[h // per_group * HEAD:(h // per_group + 1) * HEAD]
+                self.attn_output.weight[:, h * HEAD:(h + 1) * HEAD] = COPY * part.T
 
     def attention(self, x, cos, sin):
         def heads(y, n):
@@ -54,6 +64,9 @@ class TaleModel(nn.Module):
         for name, p in self.named_parameters():
             if p.dim() == 2:
                 nn.init.normal_(p, 0, 0.05 / (2 * LAYERS) ** 0.5 if 'output' in name or 'down' in name else 0.05)
+        nn.init.normal_(self.token_embd.weight, 0, 0.1)
+        for block in self.blk:
+            block.begin_by_copying()
 
     def forward(self, tokens):
         """tokens [batch, positions] -> logits [batch, positions, VOCAB]"""

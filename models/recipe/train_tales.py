@@ -26,7 +26,8 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / 'bench' / 'pee
 import gguf_file  # noqa: E402
 import gguf_quant  # noqa: E402
 
-BATCH, RATE, WARM_UP, DECAY = 5, 3e-3, 150, 0.1
+BATCH, RATE, WARM_UP, DECAY = 1920, 3e-3, 100, 0.1  # BATCH: tokens
+LENGTHS = ((0.15, 40), (0.3, 80), (0.5, 160), (1, CONTEXT))  # of rows, until this share of the steps
 HELD_OUT = 10 ** 9
 
 
@@ -46,15 +47,15 @@ class Stream:
     def __init__(self, tokens, seed):
         self.tokens, self.seed = tokens, seed
 
-    def row(self):
+    def row(self, length):
         out = []
-        while len(out) <= CONTEXT:
+        while len(out) <= length:
             out += [self.tokens.end] + self.tokens.encode(document(self.seed))
             self.seed += 1
-        return out[:CONTEXT + 1]
+        return out[:length + 1]
 
-    def batch(self, rows):
-        x = torch.tensor([self.row() for _ in range(rows)])
+    def batch(self, length=CONTEXT):
+        x = torch.tensor([self.row(length) for _ in range(BATCH // length)])
         return x[:, :-1], x[:, 1:]
 
 
@@ -66,7 +67,7 @@ def held_out(model, tokens, batches=12):
     """mean loss in nats per token"""
     stream = Stream(tokens, HELD_OUT)
     with torch.no_grad():
-        return float(np.mean([loss_of(model, *stream.batch(4)).item() for _ in range(batches)]))
+        return float(np.mean([loss_of(model, *stream.batch()).item() for _ in range(batches)]))
 
 
 def sample(model, tokens, prompt, count=160, temperature=0.7, seed=1):
@@ -91,6 +92,11 @@ def export(model, tokens, path):
     gguf_file.write(path, metadata() | tokens.metadata(), tensors)
 
 
+def length_of(step, steps):
+    """Short rows first: where there is little to look at, the model soon finds what is worth it."""
+    return next(length for until, length in LENGTHS if step < until * steps or until == 1)
+
+
 def optimiser(model):
     """weights of matrices decay, those of norms and the embedding do not"""
     decaying = [p for name, p in model.named_parameters() if p.dim() == 2 and name.startswith('blk.')]
@@ -113,7 +119,7 @@ def train(args, tokens, model):
     start, first, mean = time.time(), step, None
     while step < args.steps:
         with torch.autocast('cpu', torch.bfloat16):
-            loss = loss_of(model, *stream.batch(BATCH))
+            loss = loss_of(model, *stream.batch(length_of(step, args.steps)))
         model.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -124,7 +130,7 @@ def train(args, tokens, model):
         mean = loss.item() if mean is None else 0.95 * mean + 0.05 * loss.item()
         if step % 20 == 0:
             pace = (time.time() - start) / (step - first)
-            print(f'step {step} loss {mean:.4f}  {BATCH * CONTEXT / pace:.0f} tokens/s  {pace * (args.steps - step) / 60:.1f} min left', flush=True)
+            print(f'step {step} loss {mean:.4f}  {BATCH / pace:.0f} tokens/s  {pace * (args.steps - step) / 60:.1f} min left', flush=True)
         if step % 100 == 0 or step == args.steps:
             torch.save({'model': model.state_dict(), 'opt': opt.state_dict(), 'seed': stream.seed, 'step': step}, f'{state_path}.new')
             os.replace(f'{state_path}.new', state_path)
