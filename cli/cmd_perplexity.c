@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lm_request.h"
 #include "lm_setup.h"
 #include "report.h"
 #include "term.h"
@@ -67,10 +68,12 @@ static int read_chunks(perplexity_job *j) {
 }
 
 static void report(const perplexity_job *j) {
+    leat_lm_info info;
+    leat_lm_get_info(j->lm, &info);
     double n = (double)j->counted, mean = j->sum / n, seconds = (double)(cli_now_ns() - j->start_ns) / 1e9;
     double error = n > 1 ? sqrt((j->squares / n - mean * mean) / (n - 1)) : 0, rate = (double)(j->chunks * j->context) / seconds;
     if (cli_int(j->args, OPT_JSON))
-        cli_print_json(json_pack("{s:o, s:o, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:f}", "model", cli_json_text(cli_text(j->args, OPT_MODEL)), "file",
+        cli_print_json(json_pack("{s:o, s:o, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:f}", "model", cli_json_text(info.name), "file",
                                  cli_json_text(cli_text(j->args, OPT_FILE)), "perplexity", exp(mean), "perplexity_error", exp(mean) * error, "nats_per_token", mean,
                                  "tokens", (json_int_t)j->n_tokens, "counted_tokens", (json_int_t)j->counted, "chunks", (json_int_t)j->chunks, "context",
                                  (json_int_t)j->context, "tokens_per_s", rate));
@@ -105,7 +108,7 @@ static int cut(perplexity_job *j) {
     leat_lm_get_info(j->lm, &info);
     j->vocabulary = info.vocabulary;
     j->context = cli_int(j->args, OPT_CONTEXT);
-    if (info.encoder) return cli_usage("%s only makes embeddings", cli_text(j->args, OPT_MODEL));
+    if (info.encoder) return cli_usage("%s only makes embeddings", info.name);
     if (j->n_tokens < 4) return cli_fail("the text has %lld tokens: too few", (long long)j->n_tokens);
     if (j->n_tokens < j->context) j->context = j->n_tokens;
     j->chunks = j->n_tokens / j->context;
@@ -122,10 +125,10 @@ static int cut(perplexity_job *j) {
 int cli_perplexity(const cli_args *args) {
     perplexity_job j = {.args = args};
     size_t bytes = 0;
-    if (!cli_text(args, OPT_MODEL) || !cli_text(args, OPT_FILE)) return cli_usage("-m MODEL.gguf and -f TEXT are needed");
+    if (!cli_text(args, OPT_FILE)) return cli_usage("-f TEXT is needed");
     char *text = cli_read_text(cli_text(args, OPT_FILE), &bytes);
     if (!text) return CLI_FAILED;
-    int status = cli_open_lm(args, cli_text(args, OPT_MODEL), cli_int(args, OPT_THREADS), &j.lm);
+    int status = cli_open_generator(args, &j.lm);
     if (status == CLI_DONE) status = tokenise(&j, text, bytes);
     free(text);
     if (status == CLI_DONE) status = cut(&j);

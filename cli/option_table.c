@@ -135,7 +135,7 @@ const cli_option cli_options[] = {
     {OPT_COLORMAP, "colormap", 0, CLI_CHOICE, "turbo|magma|grey", "turbo", 0, 0, IN_FIT_SCORE, "colours of --diff"},
     {OPT_MODEL, "model", 'm', CLI_TEXT, "M.gguf", NULL, 0, 0, IN_TOKENIZE, "the file with the vocabulary"},
     {OPT_FILE, "file", 'f', CLI_TEXT, "FILE", NULL, 0, 0, IN_TOKENIZE, "read the text there instead of the argument"},
-    {OPT_MODEL, "model", 'm', CLI_TEXT, "M.gguf", NULL, 0, 0, IN_PERPLEXITY, "the model"},
+    {OPT_MODEL, "model", 'm', CLI_TEXT, "M.gguf", NULL, 0, 0, IN_PERPLEXITY, "the model; without it the bundled one, which tells tales"},
     {OPT_FILE, "file", 'f', CLI_TEXT, "FILE", NULL, 0, 0, IN_PERPLEXITY, "the text; - is standard input"},
     {OPT_CONTEXT, "context", 'c', CLI_INT, "N", "512", 4, 1000000, IN_PERPLEXITY, "tokens of a chunk"},
     {OPT_CHUNKS, "chunks", 0, CLI_INT, "N", NULL, 1, 1000000000, IN_PERPLEXITY, "only the first chunks of the text"},

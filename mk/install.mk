@@ -13,7 +13,7 @@ install: all     ## install under PREFIX (/usr/local), staged below DESTDIR
 	ln -sf libleat.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libleat.so.$(SOVERSION)
 	ln -sf libleat.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libleat.so
 	$(if $(PLUGINS),install -d $(DESTDIR)$(LIBDIR)/leat && install -m 755 $(PLUGINS) $(DESTDIR)$(LIBDIR)/leat/)
-	install -m 644 models/*.onnx models/*.json $(DESTDIR)$(PREFIX)/share/leat/models/
+	install -m 644 models/*.onnx models/*.gguf models/*.json $(DESTDIR)$(PREFIX)/share/leat/models/
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' '' 'Name: leat' \
 	    'Description: neural network inference on CPUs' 'Version: $(VERSION)' 'Libs: -L$${libdir} -lleat' \
 	    'Libs.private: $(LIBS)' 'Cflags: -I$${includedir}' >$(PC_FILE)

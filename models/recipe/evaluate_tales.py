@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """evaluate_tales.py - what the trained model gets right on talks that it never saw: its answers, word by word, chosen greedily.
 
-usage: evaluate_tales.py [--work build/tales] [--count 100]
+usage: evaluate_tales.py [--work build/tiny_lm] [--count 100]
 
 Each kind of question is asked alone; `tale` asks about a tale that stands before the question.  `loss` is that of held-out text, in nats a token.
 """
@@ -52,7 +52,7 @@ def questions(kind, count):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--work', default='build/tales')
+    parser.add_argument('--work', default='build/tiny_lm')
     parser.add_argument('--count', type=int, default=100)
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""train_tales.py - writes tales and talks, learns a tokenizer from them, trains the model on them, writes models/tales.gguf.
+"""train_tales.py - writes tales and talks, learns a tokenizer from them, trains the model on them, writes models/tiny_lm.gguf.
 
-usage: train_tales.py [--out models/tales.gguf] [--steps 3000] [--work build/tales] [--threads 1]
+usage: train_tales.py [--out models/tiny_lm.gguf] [--steps 3000] [--work build/tiny_lm] [--threads 1]
 
 Text of the seeds 0, 1, 2, ... is used once, in order; the held-out text has seeds of its own.  The state is kept in --work every hundred steps, and a run that was
 broken off goes on from there.  The rate is constant after the warm-up and falls to zero over the last third, so --steps may be changed until then.
@@ -139,8 +139,8 @@ def train(args, tokens, model):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--out', default='models/tales.gguf')
-    parser.add_argument('--work', default='build/tales')
+    parser.add_argument('--out', default='models/tiny_lm.gguf')
+    parser.add_argument('--work', default='build/tiny_lm')
     parser.add_argument('--steps', type=int, default=4000)
     parser.add_argument('--threads', type=int, default=1)
     args = parser.parse_args()
