@@ -3,7 +3,7 @@
 
 usage: train_tales.py [--out models/tiny_lm.gguf] [--steps 3000] [--work build/tiny_lm] [--threads 1]
 
-Text of the seeds 0, 1, 2, ... is used once, in order; the held-out text has seeds of its own.  The state is kept in --work every hundred steps, and a run that was
+Text of the seeds 0, 1, 2, ... is used once, in order; the held-out text has seeds of its own.  The state is kept in --work every twenty steps, and a run that was
 broken off goes on from there.  The rate is constant after the warm-up and falls to zero over the last third, so --steps may be changed until then.
 """
 import argparse
@@ -131,7 +131,7 @@ def train(args, tokens, model):
         if step % 20 == 0:
             pace = (time.time() - start) / (step - first)
             print(f'step {step} loss {mean:.4f}  {BATCH / pace:.0f} tokens/s  {pace * (args.steps - step) / 60:.1f} min left', flush=True)
-        if step % 100 == 0 or step == args.steps:
+        if step % 20 == 0 or step == args.steps:
             torch.save({'model': model.state_dict(), 'opt': opt.state_dict(), 'seed': stream.seed, 'step': step}, f'{state_path}.new')
             os.replace(f'{state_path}.new', state_path)
     return stream.seed
