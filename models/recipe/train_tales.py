@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """train_tales.py - writes tales and talks, learns a tokenizer from them, trains the model on them, writes models/tiny_lm.gguf.
 
-usage: train_tales.py [--out models/tiny_lm.gguf] [--steps 3000] [--work build/tiny_lm] [--threads 1]
+usage: train_tales.py [--out models/tiny_lm.gguf] [--steps 1900] [--work build/tiny_lm] [--threads 1]
 
 Text of the seeds 0, 1, 2, ... is used once, in order; the held-out text has seeds of its own.  The state is kept in --work every twenty steps, and a run that was
 broken off goes on from there.  The rate is constant after the warm-up and falls to zero over the last third, so --steps may be changed until then.
@@ -27,7 +27,7 @@ import gguf_file  # noqa: E402
 import gguf_quant  # noqa: E402
 
 BATCH, RATE, WARM_UP, DECAY = 1920, 3e-3, 100, 0.1  # BATCH: tokens
-LENGTHS = ((0.15, 40), (0.3, 80), (0.5, 160), (1, CONTEXT))  # of rows, until this share of the steps
+LENGTHS = ((0.28, 40), (0.57, 80), (0.68, 160), (1, CONTEXT))  # of rows, until this share of the steps
 HELD_OUT = 10 ** 9
 
 
@@ -141,7 +141,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--out', default='models/tiny_lm.gguf')
     parser.add_argument('--work', default='build/tiny_lm')
-    parser.add_argument('--steps', type=int, default=4000)
+    parser.add_argument('--steps', type=int, default=1900)
     parser.add_argument('--threads', type=int, default=1)
     args = parser.parse_args()
     torch.manual_seed(1)
