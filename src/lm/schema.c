@@ -238,6 +238,12 @@ static int visit_alternatives(leat_schema *s, const json_t *schema, const char *
     return status;
 }
 
+static int has_value(const json_t *list, const json_t *value) {
+    size_t i = 0;
+    while (i < json_array_size(list) && !json_equal(json_array_get(list, i), value)) i++;
+    return i < json_array_size(list);
+}
+
 static int visit_body(leat_schema *s, const json_t *schema, leat_strbuf *out) {
     if (json_is_true(schema)) {
         s->used |= LEAT_SCHEMA_USE_VALUE;
@@ -258,7 +264,8 @@ static int visit_body(leat_schema *s, const json_t *schema, leat_strbuf *out) {
     if (json_object_get(flat, "oneOf")) return visit_alternatives(s, flat, "oneOf", out);
     const json_t *only = json_object_get(flat, "const"), *values = json_object_get(flat, "enum");
     if (only) values = leat__schema_hold(s, json_pack("[O]", only));
-    if (only && json_object_get(flat, "enum")) return leat__schema_fail(s, LEAT_EUNSUPPORTED, "'const' beside 'enum'");
+    if (only && json_object_get(flat, "enum") && !has_value(json_object_get(flat, "enum"), only))
+        return leat__schema_fail(s, LEAT_EUNSUPPORTED, "no value satisfies the schema: 'const' is not in 'enum'");
     unsigned kinds;
     if (values) return leat__schema_enum(s, flat, values, out);
     status = leat__schema_kinds(s, flat, &kinds);

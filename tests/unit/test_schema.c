@@ -48,6 +48,10 @@ static const recorded cases[] = {
     {"{\"enum\":[\"red\",3,2.5,null,true,{\"a\":[1]},\"q\\\"\\\\\\n\"]}",
      {"\"red\"", "3", "2.5", "null", "true", "{\"a\":[1]}", "\"q\\\"\\\\\\n\""}, {"\"re\"", "4", "false", "\"redd\"", "{\"a\":[2]}"}},
     {"{\"type\":\"string\",\"enum\":[\"a\",1,\"b\"]}", {"\"a\"", "\"b\""}, {"1", "\"c\""}},
+    {"{\"const\":\"a\",\"enum\":[\"a\",\"b\"],\"type\":\"string\"}", {"\"a\""}, {"\"b\""}},
+    {"{\"$defs\":{\"C\":{\"enum\":[\"x\",\"y\"],\"title\":\"C\",\"type\":\"string\"}},\"properties\":{\"c\":{\"allOf\":[{\"$ref\":\"#/$defs/C\"}],\"default\":\"x\"},"
+     "\"n\":{\"anyOf\":[{\"type\":\"integer\"},{\"type\":\"null\"}],\"default\":null,\"title\":\"N\"}},\"required\":[\"n\"],\"title\":\"M\",\"type\":\"object\"}",
+     {"{\"c\": \"y\", \"n\": null}", "{\"n\": 3}"}, {"{\"c\": \"z\", \"n\": 1}", "{\"c\": \"x\"}"}},
     {"{\"const\":{\"x\":[1,2]}}", {"{\"x\":[1,2]}"}, {"{\"x\":[1]}", "1"}},
     {"{\"anyOf\":[{\"type\":\"string\",\"maxLength\":3},{\"type\":\"integer\",\"minimum\":-5,\"maximum\":5}]}", {"\"abc\"", "\"\"", "-5", "5", "0"}, {"\"abcd\"", "6", "-6", "null"}},
     {"{\"oneOf\":[{\"type\":\"object\",\"properties\":{\"k\":{\"const\":\"a\"},\"v\":{\"type\":\"integer\"}},\"required\":[\"k\","
@@ -141,6 +145,7 @@ static void test_refused(void **state) {
         {"{\"allOf\": [{\"type\": \"string\"}, {\"type\": \"null\"}]}", LEAT_EUNSUPPORTED, "different types"},
         {"{\"allOf\": [{\"pattern\": \"a\"}, {\"pattern\": \"b\"}]}", LEAT_EUNSUPPORTED, "'pattern' with two"},
         {"{\"enum\": [1, 2], \"minimum\": 2}", LEAT_EUNSUPPORTED, "'minimum' beside 'enum'"},
+        {"{\"const\": 3, \"enum\": [1]}", LEAT_EUNSUPPORTED, "'const' is not in 'enum'"},
         {"{\"type\": \"string\", \"enum\": [1]}", LEAT_EUNSUPPORTED, "none in 'enum'"},
         {"{\"type\": \"string\", \"minLength\": -1}", LEAT_EFORMAT, "'minLength'"},
         {"{\"type\": \"string\", \"minLength\": 1.5}", LEAT_EFORMAT, "'minLength'"},
