@@ -20,9 +20,10 @@ bench-bindings: all $(CALL_COST) $(GO_WORKER) $(BINDINGS_MODEL)   ## 100 tokens 
 $(CALL_COST): bench/bindings/call_cost.c $(BUILD)/libleat.so
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $< -o $@ -L$(BUILD) -Wl,-rpath,$(abspath $(BUILD)) -lleat
-$(GO_WORKER): bench/bindings/worker/main.go $(wildcard bindings/go/*.go bindings/go/lm/*.go bindings/go/internal/native/*.go) $(TREE_PC)
+$(GO_WORKER): bench/bindings/worker/main.go $(wildcard bindings/go/*.go bindings/go/lm/*.go bindings/go/internal/native/*.go include/leat/*.h) $(TREE_PC)
 	@mkdir -p $(@D)
-	cd bench/bindings/worker && PKG_CONFIG_PATH=$(abspath $(BUILD)) GOCACHE=$(abspath $(BUILD))/go-cache GOPATH=$(abspath $(BUILD))/go-path GOENV=off GOTOOLCHAIN=local GOFLAGS=-buildvcs=false go build -o $(abspath $@) .
+	cd bench/bindings/worker && PKG_CONFIG_PATH=$(abspath $(BUILD)) GOCACHE=$(abspath $(BUILD))/go-cache GOPATH=$(abspath $(BUILD))/go-path GOENV=off \
+	    CGO_CFLAGS="-O2 -g -DLEAT_HEADERS=$$(cat $(CURDIR)/include/leat/*.h | cksum | cut -d' ' -f1)" GOTOOLCHAIN=local GOFLAGS=-buildvcs=false go build -o $(abspath $@) .
 $(BUILD)/llm/110m-q8_0.gguf:
 	@mkdir -p $(@D)
 	$(BINDINGS_PYTHON) bench/peers/make_lm.py 110m:Q8_0 -o $(@D)

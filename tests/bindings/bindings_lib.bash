@@ -4,6 +4,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 LEAT_BUILD=$(cd "${LEAT_BUILD:-build}" && pwd)
 export LEAT_BUILD LEAT_LIBRARY=$LEAT_BUILD/libleat.so PKG_CONFIG_PATH=$LEAT_BUILD PYTHONPATH=bindings/python PYTHONDONTWRITEBYTECODE=1
 export GOCACHE=$LEAT_BUILD/go-cache GOPATH=$LEAT_BUILD/go-path GOENV=off GOTOOLCHAIN=local GOPROXY=off GOFLAGS=-buildvcs=false
+# Go's cache notices neither another header nor another answer of pkg-config: their sum among the flags makes it.
+CGO_CFLAGS="-O2 -g -DLEAT_HEADERS=$(cat include/leat/*.h "$LEAT_BUILD/leat-uninstalled.pc" | cksum | cut -d' ' -f1)"
+export CGO_CFLAGS
 
 # The first Python that has numpy, else none.
 for PYTHON in python3 /usr/bin/python3; do "$PYTHON" -c 'import numpy' 2>/dev/null && break || PYTHON=; done
