@@ -109,7 +109,9 @@ def report(args, record):
     for name, worker, _ in CONTESTANTS:
         ratio, low, high = interval(record, name)
         peak, own = (statistics.median(column) / 1024 for column in zip(*record["memory_kb"][worker]))
-        lines.append(f"| {name} | {middle_ms(record, name):.1f} | {(ratio - 1) * 100:+.2f} % | {(low - 1) * 100:+.2f} .. {(high - 1) * 100:+.2f} % | {record['calls'][name]} | {peak:.0f} | {own:.0f} |")
+        rounds = sum(name in r for rounds in record["sessions"] for r in rounds)
+        known = f"{(low - 1) * 100:+.2f} .. {(high - 1) * 100:+.2f} %" if rounds > 5 else "too few rounds"
+        lines.append(f"| {name} | {middle_ms(record, name):.1f} | {(ratio - 1) * 100:+.2f} % | {known} | {record['calls'][name]} | {peak:.0f} | {own:.0f} |")
     base = 1e6 * middle_ms(record, "C, one call")
     for name, runs in record["processes"].items():
         middle, peak = statistics.median(r[0] for r in runs), statistics.median(r[1] for r in runs) / 1024
@@ -117,7 +119,7 @@ def report(args, record):
     lines += ["", "| ns | C | Go | Python |", "|:--|--:|--:|--:|"]
     for title, key in (("a call into the library", "cross_ns"), ("a call back out of it", "back_ns")):
         lines.append(f"| {title} | " + " | ".join(f"{statistics.median(record[key][w]):.1f}" for w in ("c", "go", "py")) + " |")
-    return "\n".join(lines)
+    return "\n".join(lines), len(checks) == 1
 
 
 def main():
@@ -144,8 +146,10 @@ def main():
             measure_processes(args, record)
         if args.record:
             json.dump(record, open(args.record, "w"))
-    print(report(args, record))
+    text, same = report(args, record)
+    print(text)
+    return 0 if same else 4
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
