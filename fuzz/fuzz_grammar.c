@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *const words[] = {"aa", "ab", "abc", "aaa", "a b", "b", "bc", "end", "the", "\"a", "\"a\"", "\",", "((", "()", "1", "12", "12.5", "\xC3\xA9", "\xE2\x82\xAC" "a", "\n", " \n"};
+static const char *const words[] = {"aa", "ab", "abc", "aaa", "a b", "b", "bc", "end", "the", "\"a", "\"a\"", "\",", "((", "()", "1", "12", "12.5", "\xC3\xA9", ("\xE2\x82\xAC" "a"), "\n", " \n"};
 enum { WORDS = sizeof words / sizeof *words, TOKENS = 259 + WORDS, MASK = (TOKENS + 31) / 32 };
 
 static leat_gguf      *file; /* both live as long as the program */

@@ -245,7 +245,7 @@ static leat_tokenizer *small_vocabulary(leat_gguf **file) {
     g_u64(&o, TOKENS);
     for (int i = 0; i < TOKENS; i++) g_u32(&o, i == 0 ? LEAT_TOKEN_UNKNOWN : i < 3 ? LEAT_TOKEN_CONTROL : i < 259 ? LEAT_TOKEN_BYTE : LEAT_TOKEN_NORMAL);
     leat_error error = {0};
-    leat_tokenizer *tokenizer;
+    leat_tokenizer *tokenizer = NULL;
     if (leat_gguf_open_memory(o.bytes, o.n, file, &error) || leat_tokenizer_open(*file, &tokenizer, &error)) fail_msg("%s", error.message);
     return tokenizer;
 }
