@@ -10,7 +10,8 @@
  *   leat__qmat   rows [first, first + count) of Y: few tokens go row by row over W (bound by memory), many through panels of W that are unpacked once
  *
  * The value of Y[t][r] depends on W's row r, on X[t] and on whether there are few or many tokens (LEAT_QMAT_FEW), not on how rows are cut into calls.
- * Reads up to LEAT_TAIL_BYTES behind X; never behind W (it lies in a file's mapping).  Tolerance against _ref: 1e-5 * sum |w x|.
+ * Reads up to LEAT_TAIL_BYTES behind X; never behind W (it lies in a file's mapping).  Tolerance against _ref: 1e-5 * sum |w x|,
+ * where w counts with the offset that makes it unsigned (128 d in Q8_0, 8 d in Q4_0, ...).  Behind W lines are asked for, not read.
  * RT-safe: no allocation, no lock, no failure. */
 #ifndef LEAT_CPU_QMAT_H
 #define LEAT_CPU_QMAT_H
@@ -39,7 +40,7 @@ typedef struct leat_qact {
     float       *scale;         /* [n, groups] */
     float       *bias;          /* [n, groups]: scale * sum of the 32 q */
     int16_t     *sum;           /* [n, groups, 2] of 16 q */
-    float       *joint;         /* [n, groups / 8, 16] scale 0..3, bias 0..3, scale 4..7, bias 4..7 of each 8 groups */
+    float       *joint;         /* for few tokens: [n, groups / 8, 16] scale 0..3, bias 0..3, scale 4..7, bias 4..7 of each 8 groups */
 } leat_qact;
 
 /* Bytes of the memory for X rounded, of n tokens; LEAT_ALIGN-aligned. */
