@@ -1,9 +1,9 @@
 # The first thing a stranger runs: no download, the bundled classifier on the bundled pictures, the bundled detector on a synthetic
-# video, a picture in circles.
+# video, a picture in circles, a tale by the bundled language model.
 DEMO_MODEL := models/abacus_cells.onnx
 DEMO_SCENE := scene:seed=3,objects=14,frames=240
 
-demo:            ## install what is missing, build, classify pictures, find objects in a video, paint circles, print the timing tables
+demo:            ## install what is missing, build, classify pictures, find objects in a video, paint circles, tell a tale, print the timing tables
 	@tools/setup
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@echo; echo "== which half of the abacus cell holds a bead? (the file names say the truth)"
@@ -17,4 +17,6 @@ demo:            ## install what is missing, build, classify pictures, find obje
 	@echo; echo "== a cat in 100 circles, and where they differ from it"
 	@$(BUILD)/leat circlefit docs/pictures/chelsea.jpg -k 100 -o $(BUILD)/circles.png --svg $(BUILD)/circles.svg --diff $(BUILD)/circles_diff.png
 	@ls $(BUILD)/circles.png $(BUILD)/circles.svg $(BUILD)/circles_diff.png | sed 's/^/written: /'
+	@echo; echo "== a tale by the bundled language model"
+	@$(BUILD)/leat generate -p 'Once upon a time' -n 120 --seed 1
 .PHONY: demo
