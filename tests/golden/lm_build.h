@@ -281,10 +281,10 @@ static inline uint8_t *lm_build(const lm_spec *spec, const lm_damage *damage, si
 static const lm_spec lm_specs[] = {
     {"llama", "llama", 0, SIZES},
     {"llama-tied-biases", "llama", HAS_TIED | HAS_ALL_BIASES, SIZES},
-    {"llama-linear", "llama", 0, SIZES, .extra = {{"rope.scaling.type", .text = "linear"}, {"rope.scaling.factor", 4, .real = 1}}},
+    {"llama-linear", "llama", 0, SIZES, .extra = {{.key = "rope.scaling.type", .text = "linear"}, {.key = "rope.scaling.factor", .value = 4, .real = 1}}},
     {"llama-yarn", "llama", 0, SIZES,
-     .extra = {{"rope.scaling.type", .text = "yarn"}, {"rope.scaling.factor", 8, .real = 1}, {"rope.scaling.original_context_length", 64}}},
-    {"llama-factors", "llama", HAS_FACTORS, SIZES, .extra = {{"rope.freq_base", 500000, .real = 1}}},
+     .extra = {{.key = "rope.scaling.type", .text = "yarn"}, {.key = "rope.scaling.factor", .value = 8, .real = 1}, {.key = "rope.scaling.original_context_length", .value = 64}}},
+    {"llama-factors", "llama", HAS_FACTORS, SIZES, .extra = {{.key = "rope.freq_base", .value = 500000, .real = 1}}},
     {"mixtral", "llama", 0, SIZES, .experts = 5, .used = 2},
     {"smollm3", "smollm3", HAS_TIED, .layers = 5, .width = 32, .heads = 4, .kv_heads = 2, .head = 8, .ffn = 24},
     {"qwen2", "qwen2", HAS_QKV_BIAS, SIZES},
@@ -293,14 +293,14 @@ static const lm_spec lm_specs[] = {
     {"qwen3moe", "qwen3moe", HAS_HEAD_NORMS, SIZES, .experts = 6, .used = 2, .expert_ffn = 24},
     {"phi3", "phi3", HAS_FUSED_QKV | HAS_FUSED_UP, SIZES},
     {"phi3-short", "phi3", HAS_FUSED_QKV | HAS_FUSED_UP | HAS_LONG, SIZES,
-     .extra = {{"rope.scaling.original_context_length", 256}, {"rope.scaling.attn_factor", 1.19, .real = 1}}},
+     .extra = {{.key = "rope.scaling.original_context_length", .value = 256}, {.key = "rope.scaling.attn_factor", .value = 1.19, .real = 1}}},
     {"phi3-long", "phi3", HAS_FUSED_QKV | HAS_FUSED_UP | HAS_LONG, SIZES,
-     .extra = {{"rope.scaling.original_context_length", 128}, {"rope.scaling.attn_factor", 1.19, .real = 1}}},
+     .extra = {{.key = "rope.scaling.original_context_length", .value = 128}, {.key = "rope.scaling.attn_factor", .value = 1.19, .real = 1}}},
     {"gemma", "gemma", HAS_TIED, SIZES},
     {"gemma2", "gemma2", HAS_TIED | HAS_POST_NORMS, SIZES,
-     .extra = {{"attention.sliding_window", 7}, {"attn_logit_softcapping", 5, .real = 1}, {"final_logit_softcapping", 9, .real = 1}}},
+     .extra = {{.key = "attention.sliding_window", .value = 7}, {.key = "attn_logit_softcapping", .value = 5, .real = 1}, {.key = "final_logit_softcapping", .value = 9, .real = 1}}},
     {"gemma3", "gemma3", HAS_TIED | HAS_POST_NORMS | HAS_HEAD_NORMS, .layers = 7, .width = 32, .heads = 4, .kv_heads = 2, .head = 8, .ffn = 24,
-     .extra = {{"attention.sliding_window", 7}, {"rope.freq_base", 1e6, .real = 1}, {"rope.scaling.type", .text = "linear"}, {"rope.scaling.factor", 8, .real = 1}}},
+     .extra = {{.key = "attention.sliding_window", .value = 7}, {.key = "rope.freq_base", .value = 1e6, .real = 1}, {.key = "rope.scaling.type", .text = "linear"}, {.key = "rope.scaling.factor", .value = 8, .real = 1}}},
 };
 enum { LM_SPECS = sizeof lm_specs / sizeof *lm_specs };
 
