@@ -300,7 +300,8 @@ static const lm_spec lm_specs[] = {
     {"gemma2", "gemma2", HAS_TIED | HAS_POST_NORMS, SIZES,
      .extra = {{.key = "attention.sliding_window", .value = 7}, {.key = "attn_logit_softcapping", .value = 5, .real = 1}, {.key = "final_logit_softcapping", .value = 9, .real = 1}}},
     {"gemma3", "gemma3", HAS_TIED | HAS_POST_NORMS | HAS_HEAD_NORMS, .layers = 7, .width = 32, .heads = 4, .kv_heads = 2, .head = 8, .ffn = 24,
-     .extra = {{.key = "attention.sliding_window", .value = 7}, {.key = "rope.freq_base", .value = 1e6, .real = 1}, {.key = "rope.scaling.type", .text = "linear"}, {.key = "rope.scaling.factor", .value = 8, .real = 1}}},
+     .extra = {{.key = "attention.sliding_window", .value = 7}, {.key = "rope.freq_base", .value = 1e6, .real = 1},
+               {.key = "rope.scaling.type", .text = "linear"}, {.key = "rope.scaling.factor", .value = 8, .real = 1}}},
 };
 enum { LM_SPECS = sizeof lm_specs / sizeof *lm_specs };
 
