@@ -1,4 +1,4 @@
-/* bench_qmat.c - products of stored weights with few tokens, as a share of the memory's read rate.
+/* bench_qmat.c - products of stored weights with 1 to 8 tokens, as a share of the memory's read rate.
  *
  * usage: bench_qmat [-t THREADS] [-c COLUMNS] [-m MIB] [-r ROUNDS] [-f FORMAT] [-H]      -H: weights in huge pages
  *
@@ -31,7 +31,8 @@ typedef struct job {
     leat_qact  act;
     float     *y;
     int64_t    rows, chunk; /* rows of a task */
-    char       scratch[64][256];
+    char      *scratch; /* of each thread, scratch_bytes */
+    size_t     scratch_bytes;
 } job;
 
 static leat_tpool *pool;
@@ -40,7 +41,7 @@ static int         threads = 1;
 static void multiply(void *arg, int64_t index, int worker) {
     job    *j = arg;
     int64_t first = index * j->chunk, left = j->rows - first;
-    leat__qmat(&j->w, &j->act, first, left < j->chunk ? left : j->chunk, j->y, j->w.rows, j->scratch[worker]);
+    leat__qmat(&j->w, &j->act, first, left < j->chunk ? left : j->chunk, j->y, j->w.rows, j->scratch + (size_t)worker * j->scratch_bytes);
 }
 
 static volatile uint64_t sink;
@@ -117,7 +118,9 @@ int main(int argc, char **argv) {
     float   *x = aligned_alloc(64, (size_t)(8 * cols + 16) * 4);
     void    *memory = aligned_alloc(64, leat__qact_bytes(8, cols));
     j.y = malloc((size_t)bytes / 64 * 8 * 4); /* a row has at least 64 bytes */
-    if (data == MAP_FAILED || !x || !memory || !j.y || leat_tpool_new(threads, &pool) != LEAT_OK) return 1;
+    j.scratch_bytes = (leat__qmat_scratch_bytes(cols) + 63) / 64 * 64;
+    j.scratch = aligned_alloc(64, j.scratch_bytes * (size_t)threads);
+    if (data == MAP_FAILED || !j.scratch || !x || !memory || !j.y || leat_tpool_new(threads, &pool) != LEAT_OK) return 1;
     madvise(data, (size_t)bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     fill(data, bytes);
     for (int64_t i = 0; i < 8 * cols; i++) x[i] = (float)((i * 2654435761u >> 9) & 255) / 128 - 1;
@@ -128,6 +131,6 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (!*only || !strcmp(only, leat__block_format(types[i])->name)) measure(&j, types[i], cols, bytes, rounds);
     leat_tpool_unref(pool);
-    free(x), free(memory), free(j.y);
+    free(x), free(memory), free(j.y), free(j.scratch);
     return munmap(data, (size_t)bytes);
 }

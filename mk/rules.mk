@@ -31,4 +31,4 @@ $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libleat.a
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LIBS)
 
 .PRECIOUS: $(BUILD)/%.o
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d)
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(wildcard $(BUILD)/bench/*.d)
