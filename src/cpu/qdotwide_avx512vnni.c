@@ -12,7 +12,7 @@
 
 #include "cpu/qdot_unpack_tmpl.h"
 
-enum { CHUNK = 256, MOST_TOKENS = 4, MOST_CHUNK_BYTES = 272, MOST_ROWS = 2, ROWS_AT_ONCE = 2, AHEAD = 6144 };
+enum { CHUNK = 256, MOST_TOKENS = 4, MOST_CHUNK_BYTES = 272, MOST_ROWS = 2, AHEAD = 6144 };
 
 typedef struct sums {
     __m512 main[MOST_TOKENS], minimum[MOST_TOKENS];
@@ -243,9 +243,11 @@ INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, const int r
 }
 
 INLINE void all_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {
-    int64_t r = 0;
+    /* Two rows hide each other's latency; 8-bit weights wait for memory alone, which one stream gets faster than two. */
+    const int pair = f == Q8_0 ? 1 : 2;
+    int64_t   r = 0;
     if (act->n == 1) {
-        for (; r + ROWS_AT_ONCE <= rows; r += ROWS_AT_ONCE) some_rows(f, w + r * stride, stride, ROWS_AT_ONCE, act, 0, 1, y + r, ldy);
+        for (; r + pair <= rows; r += pair) some_rows(f, w + r * stride, stride, pair, act, 0, 1, y + r, ldy);
         for (; r < rows; r++) some_rows(f, w + r * stride, stride, 1, act, 0, 1, y + r, ldy);
     }
     for (; r < rows; r++) {
