@@ -18,5 +18,5 @@ demo:            ## install what is missing, build, classify pictures, find obje
 	@$(BUILD)/leat circlefit docs/pictures/chelsea.jpg -k 100 -o $(BUILD)/circles.png --svg $(BUILD)/circles.svg --diff $(BUILD)/circles_diff.png
 	@ls $(BUILD)/circles.png $(BUILD)/circles.svg $(BUILD)/circles_diff.png | sed 's/^/written: /'
 	@echo; echo "== a tale by the bundled language model"
-	@$(BUILD)/leat generate -p 'Once upon a time' -n 120 --seed 1
+	@printf 'Once upon a time'; $(BUILD)/leat generate -p 'Once upon a time' -n 120 --seed 1
 .PHONY: demo
