@@ -5,7 +5,8 @@ cd "$(dirname "$0")/../.." || exit 1
 
 shared=${LEAT_SHARED:-../shared}
 stories=$shared/models/llm/stories260K.gguf
-[ -f "$stories" ] || { echo "skip: $stories is not there (set LEAT_SHARED)"; exit 0; }
+shared_there=1
+[ -f "$stories" ] || { shared_there=; stories=models/tiny_lm.gguf; }
 # talk STATUS INPUT ARGUMENT...
 talk() {
     local expected=$1 input=$2 status
@@ -64,7 +65,13 @@ refused() {
     run 3 chat -m "$stories" </dev/null && err_has 'no chat template; choose one by name \(--template NAME\)' && run 2 chat -m "$stories" --template nonesuch </dev/null && err_has 'there are: .*chatml' &&
         talk 2 '/nonesuch\n' && err_has '/reset' && run 1 chat -m /nonexistent.gguf </dev/null
 }
-check "turns, the same again after /reset" turns
+# These two need a model that has no template and writes no line breaks.
+if [ "$shared_there" ]; then
+    check "turns, the same again after /reset" turns
+    check "what is refused" refused
+else
+    for name in turns refused; do echo "skip $name: $shared/models/llm/stories260K.gguf is not there (set LEAT_SHARED)"; done
+fi
 check "joined lines, slashes, /exit" joined_lines
 check "JSON lines" json_lines
 check "a turn reuses the session" reuse
@@ -72,4 +79,3 @@ check "/save and /load" files
 check "schemas and grammars" constrained
 check "a full context drops the oldest messages" context_full
 check "interrupts" interrupted
-check "what is refused" refused
