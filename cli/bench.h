@@ -39,9 +39,6 @@ int bench_profile(leat_model *model, const cli_inputs *inputs, const cli_args *a
 /* Prints the table of result->ops. */
 void bench_print_ops(const bench_result *result);
 
-/* Measures the machine's ceilings at `threads` (0 or too many: all), in a child, whose large buffers stay out of our peak RSS.  Exit status. */
-int bench_machine(const cli_args *args, int threads, leat_machine *machine);
-
 /* `leat bench` of language models: all of it.  Exit status. */
 int bench_lm(const cli_args *args, const bench_threads *threads);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "bench_machine.h"
 #include "leat/generate.h"
 #include "lm_setup.h"
 #include "machine.h"

@@ -1,12 +1,10 @@
 /* cmd_bench.c - `leat bench`: each model measured at each number of threads, then told as a table, CSV or JSON.  GGUF files go to bench_lm.c. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "bench.h"
+#include "bench_machine.h"
 #include "inspect_gguf.h"
 #include "machine.h"
 #include "report.h"
@@ -56,28 +54,6 @@ static void print_table(const bench_result *results, int n, int form) {
     if (form == BENCH_CSV) cli_table_print_csv(&table);
     else cli_table_print(&table);
     cli_table_fini(&table);
-}
-
-static void measure_in_child(int to, int ms, int threads) {
-    leat_machine machine = {0};
-    int failed = leat_machine_measure(ms, threads, &machine);
-    _exit(failed == LEAT_OK && write(to, &machine, sizeof machine) == (ssize_t)sizeof machine ? CLI_DONE : CLI_FAILED);
-}
-
-int bench_machine(const cli_args *args, int threads, leat_machine *machine) {
-    int cpus = leat_cpu_count(), ends[2], status = 0;
-    if (threads <= 0 || threads > cpus) threads = cpus;
-    if (cli_int(args, OPT_MEASURE) == 0)
-        return leat_machine_measure(0, threads, machine) == LEAT_OK ? CLI_DONE : cli_fail("this machine cannot be described");
-    if (pipe(ends) != 0) return cli_fail("pipe: %s", strerror(errno));
-    pid_t child = fork();
-    if (child == 0) measure_in_child(ends[1], cli_int(args, OPT_MEASURE), threads);
-    close(ends[1]);
-    int ok = child > 0 && read(ends[0], machine, sizeof *machine) == (ssize_t)sizeof *machine;
-    close(ends[0]);
-    if (child > 0) waitpid(child, &status, 0);
-    if (cli_interrupted()) return CLI_INTERRUPTED;
-    return ok ? CLI_DONE : cli_fail("measuring the machine failed; --measure 0 leaves it out");
 }
 
 static double peak_of(const bench_result *r, const leat_machine *machine) {
