@@ -16,7 +16,6 @@
 #define LOADI(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define LOADF _mm256_loadu_ps
 #define STOREF _mm256_storeu_ps
-#define SETX(p) _mm256_set1_epi32(load_quad(p))
 #define SETI _mm256_set1_epi32
 #define SETF _mm256_set1_ps
 #define CVT _mm256_cvtepi32_ps
@@ -31,12 +30,6 @@
 #define STOREI(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), v)
 #define ADD16 _mm256_add_epi16
 #define ADD32 _mm256_add_epi32
-
-static inline int32_t load_quad(const int8_t *p) {
-    int32_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
 
 #include "cpu/qgemm_tmpl.h"
 

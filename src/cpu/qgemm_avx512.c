@@ -2,7 +2,6 @@
 #include "cpu/qgemm.h"
 
 #include <immintrin.h>
-#include <string.h>
 
 #define VI __m512i
 #define VF __m512
@@ -11,7 +10,6 @@
 #define LOADI(p) _mm512_loadu_si512(p)
 #define LOADF _mm512_loadu_ps
 #define STOREF _mm512_storeu_ps
-#define SETX(p) _mm512_set1_epi32(load_quad(p))
 #define SETI _mm512_set1_epi32
 #define SETF _mm512_set1_ps
 #define CVT _mm512_cvtepi32_ps
@@ -26,12 +24,6 @@
 #define STOREI(p, v) _mm512_storeu_si512(p, v)
 #define ADD16 _mm512_add_epi16
 #define ADD32 _mm512_add_epi32
-
-static inline int32_t load_quad(const int8_t *p) {
-    int32_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
 
 #include "cpu/qgemm_tmpl.h"
 

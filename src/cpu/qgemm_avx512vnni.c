@@ -12,19 +12,12 @@
 #define LOADI(p) _mm512_loadu_si512(p)
 #define LOADF _mm512_loadu_ps
 #define STOREF _mm512_storeu_ps
-#define SETX(p) _mm512_set1_epi32(load_quad(p))
 #define SETI _mm512_set1_epi32
 #define SETF _mm512_set1_ps
 #define CVT _mm512_cvtepi32_ps
 #define FMA _mm512_fmadd_ps
 #define MUL _mm512_mul_ps
 #define DP _mm512_dpbusd_epi32
-
-static inline int32_t load_quad(const int8_t *p) {
-    int32_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
 
 #include "cpu/qgemm_tmpl.h"
 

@@ -1,6 +1,6 @@
 /* qgemm_tmpl.h - tiles of LEAT_QGEMM_ROWS rows x T tokens of unpacked weights, one text for all vector widths.
  *
- * The includer defines VI, VF, LANES (32-bit), MOST (tokens), LOADI, LOADF, STOREF, STOREI, SETX (4 bytes to all lanes), SETI, SETF, CVT, FMA, MUL, ADDF, and either
+ * The includer defines VI, VF, LANES (32-bit), MOST (tokens), LOADI, LOADF, STOREF, STOREI, SETI, SETF (one value to all lanes), CVT, FMA, MUL, ADDF, and either
  *   DP(acc, w, x)                        unsigned w times signed x into 32 bits, exact, or
  *   DOT16(w, x), PAIRS(v), ADD16, ADD32  sums of two products in 16 bits, and of two such sums in 32, with XOR, AND, ABS8, NEGATIVE8 (all ones where so)
  * Without DP as many sums are added in 16 bits as the weights' bits allow: 8 x 2 x 15 x 127 and 2 x 2 x 63 x 127 fit.
@@ -8,6 +8,8 @@
  * T tokens x NV vectors of rows are summed at once; what the accumulators start from, -offset * sum of q, and the tokens' factors of the
  * minima are made before the loop, since together they are one load in it.
  */
+#include <string.h>
+
 #define INLINE static inline __attribute__((always_inline))
 #define NV 2
 #define ROWS LEAT_QGEMM_ROWS
@@ -70,6 +72,13 @@ INLINE void prepare(start *s, const leat_qgemm_tile *t, const int halves, const 
 
 /* ---- integer sums --------------------------------------------------------------------------------------------------------- */
 
+/* Four activations, for all lanes. */
+INLINE int32_t load_quad(const int8_t *p) {
+    int32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
 /* acc += `quads` times four products of w [quads][ROWS][4] and x [T][ldq]. */
 #ifdef DP
 INLINE void dots(VI acc[MOST][NV], const uint8_t *w, const int8_t *x, int64_t ldq, const int quads, const int bits, const int T) {
@@ -77,7 +86,7 @@ INLINE void dots(VI acc[MOST][NV], const uint8_t *w, const int8_t *x, int64_t ld
         VI wv[NV];
         UNROLL_V for (int v = 0; v < NV; v++) wv[v] = LOADI(w + 4 * (k * ROWS + v * LANES));
         UNROLL_T for (int i = 0; i < T; i++) {
-            VI xv = SETX(x + i * ldq + 4 * k);
+            VI xv = SETI(load_quad(x + i * ldq + 4 * k));
             UNROLL_V for (int v = 0; v < NV; v++) acc[i][v] = DP(acc[i][v], wv[v], xv);
         }
     }
@@ -89,7 +98,7 @@ INLINE void dots_4(VI acc[MOST][NV], const uint8_t *w, const int8_t *x, int64_t 
         VI wv[NV];
         UNROLL_V for (int v = 0; v < NV; v++) wv[v] = LOADI(w + 4 * (k * ROWS + v * LANES));
         UNROLL_T for (int i = 0; i < T; i++) {
-            VI xv = SETX(x + i * ldq + 4 * k);
+            VI xv = SETI(load_quad(x + i * ldq + 4 * k));
             UNROLL_V for (int v = 0; v < NV; v++) {
                 part[i][v] = k ? ADD16(part[i][v], DOT16(wv[v], xv)) : DOT16(wv[v], xv);
                 STAY(part[i][v]);
@@ -106,7 +115,7 @@ INLINE void dots_6(VI acc[MOST][NV], const uint8_t *w, const int8_t *x, int64_t 
         UNROLL_V for (int v = 0; v < NV; v++) w0[v] = LOADI(w + 4 * (k * ROWS + v * LANES));
         UNROLL_V for (int v = 0; v < NV; v++) w1[v] = LOADI(w + 4 * ((k + 1) * ROWS + v * LANES));
         UNROLL_T for (int i = 0; i < T; i++) {
-            VI x0 = SETX(x + i * ldq + 4 * k), x1 = SETX(x + i * ldq + 4 * k + 4);
+            VI x0 = SETI(load_quad(x + i * ldq + 4 * k)), x1 = SETI(load_quad(x + i * ldq + 4 * k + 4));
             UNROLL_V for (int v = 0; v < NV; v++) {
                 acc[i][v] = ADD32(acc[i][v], PAIRS(ADD16(DOT16(w0[v], x0), DOT16(w1[v], x1))));
                 STAY(acc[i][v]);
@@ -125,7 +134,7 @@ INLINE void dots_8(VI acc[MOST][NV], const uint8_t *w, const int8_t *x, int64_t 
             negative[v] = NEGATIVE8(wv);
         }
         UNROLL_T for (int i = 0; i < T; i++) {
-            VI xv = SETX(x + i * ldq + 4 * k);
+            VI xv = SETI(load_quad(x + i * ldq + 4 * k));
             UNROLL_V for (int v = 0; v < NV; v++) {
                 acc[i][v] = ADD32(acc[i][v], PAIRS(DOT16(size[v], XOR(xv, negative[v]))));
                 STAY(acc[i][v]);
