@@ -31,8 +31,6 @@ static uint64_t read_le(leat_cursor *c, int n) {
     return value;
 }
 
-uint8_t leat__cursor_u8(leat_cursor *c) { return (uint8_t)read_le(c, 1); }
-uint16_t leat__cursor_u16(leat_cursor *c) { return (uint16_t)read_le(c, 2); }
 uint32_t leat__cursor_u32(leat_cursor *c) { return (uint32_t)read_le(c, 4); }
 uint64_t leat__cursor_u64(leat_cursor *c) { return read_le(c, 8); }
 

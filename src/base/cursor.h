@@ -16,8 +16,6 @@ typedef struct leat_cursor {
 leat_cursor leat__cursor(const void *data, size_t bytes);
 static inline size_t leat__cursor_left(const leat_cursor *c) { return (size_t)(c->end - c->at); }
 static inline uint64_t leat__cursor_offset(const leat_cursor *c) { return (uint64_t)(c->at - c->base); }
-uint8_t  leat__cursor_u8(leat_cursor *c);
-uint16_t leat__cursor_u16(leat_cursor *c);
 uint32_t leat__cursor_u32(leat_cursor *c);
 uint64_t leat__cursor_u64(leat_cursor *c);
 uint64_t leat__cursor_varint(leat_cursor *c); /* protobuf base-128, at most 10 bytes */

@@ -28,8 +28,6 @@ void leat__kv_store(leat_kv_format format, const float *x, int64_t ldx, int64_t 
     for (int64_t i = 0; i < count; i++) leat__attn_kv_kernels.store(format, x + i * ldx, width, row + i * stride);
 }
 
-void leat__kv_load(leat_kv_format format, const uint8_t *row, int64_t width, float *x) { leat__attn_kv_kernels.load(format, row, width, x); }
-
 /* ---- how a call is cut ---------------------------------------------------------------------------------------------- */
 
 typedef struct cut {

@@ -20,8 +20,6 @@ typedef enum leat_kv_format { LEAT_KV_FORMAT_F16, LEAT_KV_FORMAT_F32, LEAT_KV_FO
 size_t leat__kv_row_bytes(leat_kv_format format, int64_t width);
 /* Converts rows x [count, ldx] into rows at `row`, `stride` bytes apart. */
 void leat__kv_store(leat_kv_format format, const float *x, int64_t ldx, int64_t count, int64_t width, uint8_t *row, int64_t stride);
-/* And back: x [width]. */
-void leat__kv_load(leat_kv_format format, const uint8_t *row, int64_t width, float *x);
 
 typedef struct leat_attn_kv {
     const float   *q;       /* [n, ldq], head h at column h * k_width */

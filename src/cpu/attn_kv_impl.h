@@ -17,7 +17,6 @@
 typedef struct leat_attn_kv_table {
     const char *isa;
     void (*store)(leat_kv_format format, const float *x, int64_t width, uint8_t *row);
-    void (*load)(leat_kv_format format, const uint8_t *row, int64_t width, float *x);
     /* Rows [count] of `width` to to [count, ldt]. */
     void (*widen)(leat_kv_format format, const uint8_t *rows, int64_t stride, int count, int width, float *to, int64_t ldt);
     /* Transposes rows [count] of `width` to to [width, TILE]; columns from `count` on are 0. */

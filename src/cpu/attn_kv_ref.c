@@ -113,6 +113,6 @@ static void mix(leat_kv_format format, const uint8_t *v, int64_t stride, int cou
 }
 
 void leat__attn_kv_fill_ref(leat_attn_kv_table *table) {
-    *table = (leat_attn_kv_table){.isa = "ref", .store = store, .load = load, .widen = widen, .transpose = transpose, .product = product, .weights = weights,
+    *table = (leat_attn_kv_table){.isa = "ref", .store = store, .widen = widen, .transpose = transpose, .product = product, .weights = weights,
                                   .scale = scale, .dots = dots, .mix = mix};
 }

@@ -49,12 +49,6 @@ INLINE void load_row(const leat_kv_format format, const uint8_t *row, int64_t wi
     if (i < width) V_STOREN(x + i, get_part(format, row, i, width - i), width - i);
 }
 
-static void load(leat_kv_format format, const uint8_t *row, int64_t width, float *x) {
-    if (format == LEAT_KV_FORMAT_F16) load_row(LEAT_KV_FORMAT_F16, row, width, x);
-    else if (format == LEAT_KV_FORMAT_F32) load_row(LEAT_KV_FORMAT_F32, row, width, x);
-    else load_row(LEAT_KV_FORMAT_Q8_0, row, width, x);
-}
-
 INLINE void widen_rows(const leat_kv_format format, const uint8_t *rows, int64_t stride, int count, int width, float *to, int64_t ldt) {
     for (int j = 0; j < count; j++) load_row(format, rows + j * stride, width, to + j * ldt);
 }
@@ -390,4 +384,4 @@ static void mix(leat_kv_format format, const uint8_t *v, int64_t stride, int cou
 }
 
 #define ATTN_KV_TABLE(name)                                                                                                                             \
-    {.isa = name, .store = store, .load = load, .widen = widen, .transpose = transpose, .product = product, .weights = weights, .scale = scale, .dots = dots, .mix = mix}
+    {.isa = name, .store = store, .widen = widen, .transpose = transpose, .product = product, .weights = weights, .scale = scale, .dots = dots, .mix = mix}

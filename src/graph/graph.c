@@ -203,12 +203,6 @@ void leat__graph_compact(leat_graph *graph) {
     graph->n_nodes = kept;
 }
 
-leat_node *leat__graph_sole_reader(leat_value *value) {
-    leat_node *reader = value->reader;
-    if (value->uses != 1 || value->is_output || !reader || reader->dead || reader->graph != value->graph) return NULL;
-    return reader;
-}
-
 int leat__graph_at(const leat_graph *graph, const leat_node *node) {
     for (int n = 0; n < graph->n_nodes; n++)
         if (graph->nodes[n] == node) return n;

@@ -74,8 +74,6 @@ void leat__graph_replace_uses(leat_graph *graph, leat_value *old_value, leat_val
 void leat__graph_index(leat_graph *root);   /* producer, uses, ids */
 void leat__graph_compact(leat_graph *graph); /* drops dead nodes */
 int leat__graph_sort(leat_graph *graph, leat_error *error); /* topological; LEAT_EFORMAT on a cycle */
-/* Reader of `value` if it has exactly one use and that is a node of the same graph; else NULL (after leat__graph_index). */
-leat_node *leat__graph_sole_reader(leat_value *value);
 /* Index of `node` in graph->nodes. */
 int leat__graph_at(const leat_graph *graph, const leat_node *node);
 

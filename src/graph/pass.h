@@ -64,7 +64,6 @@ int leat__in_index(const leat_node *node, const leat_value *value);
 leat_value *leat__other(const leat_node *node, const leat_value *value);
 /* Constant of one element (of any number type) into *x. */
 int leat__const_scalar(const leat_value *value, double *x);
-int leat__const_near(const leat_value *value, double x); /* equal within 1e-5 relative (1e-7 about zero) */
 /* All elements of an integer constant of at most `max` elements; returns their number, -1 when it is none. */
 int leat__const_ints(const leat_value *value, int64_t *out, int max);
 /* Binary node with one constant scalar that does not raise the rank: *x its value, *other the operand that is left.  The constant may

@@ -4,7 +4,6 @@
  * checked against the node's real inputs before it is believed.  So a helper may say "not the only reader" wrongly, until the next
  * leat__graph_index(), but never "the only reader" wrongly.
  */
-#include <math.h>
 #include <string.h>
 
 #include "graph/pass.h"
@@ -77,12 +76,6 @@ int leat__const_scalar(const leat_value *value, double *x) {
     if (!leat__dtype_is_float(dtype) && !leat__dtype_is_int(dtype)) return 0;
     *x = leat__tensor_get_float(value->constant, 0);
     return 1;
-}
-
-int leat__const_near(const leat_value *value, double x) {
-    double y;
-    if (!leat__const_scalar(value, &y)) return 0;
-    return fabs(y - x) <= (x == 0 ? 1e-7 : 1e-5 * fabs(x));
 }
 
 int leat__const_ints(const leat_value *value, int64_t *out, int max) {

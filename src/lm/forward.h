@@ -16,8 +16,7 @@ typedef struct leat_lm_runner leat_lm_runner;
 /* Allocates a cache of `context` positions.  LEAT_ENOMEM, LEAT_ELIMIT. */
 int    leat__lm_kv_open(const leat_lm *lm, int32_t context, leat_kv_type type, leat_lm_kv **kv, leat_error *error);
 void   leat__lm_kv_close(leat_lm_kv *kv);
-/* Positions that it holds; forgets those from `length` on. */
-int32_t leat__lm_kv_length(const leat_lm_kv *kv);
+/* Forgets positions from `length` on. */
 void   leat__lm_kv_truncate(leat_lm_kv *kv, int32_t length);
 uint64_t leat__lm_kv_bytes(const leat_lm_kv *kv);
 

@@ -46,8 +46,6 @@ void leat__lm_kv_close(leat_lm_kv *kv) {
     leat__free(kv);
 }
 
-int32_t leat__lm_kv_length(const leat_lm_kv *kv) { return kv->length; }
-
 void leat__lm_kv_truncate(leat_lm_kv *kv, int32_t length) {
     if (length < kv->length) kv->length = length < 0 ? 0 : length;
 }

@@ -107,7 +107,6 @@ void leat__out_reserve(leat_out_file *f, int64_t bytes) {
 }
 
 int leat__out_is_full(const leat_out_file *f) { return f->full; }
-int leat__out_is_pipe(const leat_out_file *f) { return f->is_pipe; }
 int64_t leat__out_position(const leat_out_file *f) { return f->position; }
 
 /* write() whose SIGPIPE does not leave this function; errno as it left it. */

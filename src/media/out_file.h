@@ -20,7 +20,6 @@ int leat__out_is_full(const leat_out_file *file);
 int leat__out_write(leat_out_file *file, const void *data, size_t bytes, leat_error *error);
 int leat__out_seek(leat_out_file *file, int64_t position, leat_error *error); /* not on pipes */
 int64_t leat__out_position(const leat_out_file *file);
-int leat__out_is_pipe(const leat_out_file *file);
 /* Cuts the file to `bytes` (after a frame that was written in part).  A pipe stays as it is. */
 void leat__out_cut(leat_out_file *file, int64_t bytes);
 /* keep 1: renames to the path; 0: removes it.  Frees `file` in any case; NULL allowed. */

@@ -106,7 +106,5 @@ const void *leat__op_pack(leat_op_call *call, const void *key, uint64_t variant,
 
 /* Common infers. */
 int leat__infer_same(leat_op_call *call);        /* out[0] like in[0], flags (layout) too */
-int leat__infer_broadcast(leat_op_call *call);   /* out[0] = broadcast of all inputs, dtype of in[0], which must be common */
-int leat__infer_compare(leat_op_call *call);     /* the same with dtype BOOL */
 
 #endif

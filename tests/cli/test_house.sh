@@ -1,12 +1,12 @@
 #!/bin/bash
-# test_house.sh - the checks of tools/: layers, sizes, style; and that a packager of results counts rightly.
+# test_house.sh - the checks of tools/: layers, sizes, style, nothing unused; and that a packager of results counts rightly.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/cli/cli_lib.bash
 
 if ! git rev-parse --git-dir >/dev/null 2>&1; then
     echo "skip house checks: not a git checkout"
 else
-    for tool in check-layers check-size check-style; do
+    for tool in check-layers check-size check-style check-unused; do
         tools/$tool >"$scratch/out" 2>"$scratch/err"
         verdict "$tool" $?
     done

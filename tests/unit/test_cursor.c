@@ -14,13 +14,12 @@ static void numbers_are_little_endian_and_stop_at_the_end(void **state) {
     (void)state;
     const uint8_t bytes[15] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     leat_cursor c = leat__cursor(bytes, sizeof bytes);
-    assert_int_equal(leat__cursor_u8(&c), 1);
-    assert_int_equal(leat__cursor_u16(&c), 0x0302);
+    assert_int_equal(*leat__cursor_bytes(&c, 3), 1); /* so that the rest is not aligned */
     assert_int_equal(leat__cursor_u32(&c), 0x07060504);
     assert_int_equal(leat__cursor_offset(&c), 7);
     assert_int_equal(leat__cursor_u64(&c), 0x0f0e0d0c0b0a0908);
     assert_int_equal(c.failed, 0);
-    assert_int_equal(leat__cursor_u8(&c), 0);
+    assert_int_equal(leat__cursor_u32(&c), 0);
     assert_int_equal(c.failed, 1);
     assert_int_equal(leat__cursor_offset(&c), 15);
 }
@@ -40,14 +39,14 @@ static void a_failed_cursor_stays_failed(void **state) {
 
 static void sub_cursors_keep_the_offset(void **state) {
     (void)state;
-    leat_cursor c = leat__cursor("0123456789", 10);
+    leat_cursor c = leat__cursor("0123456789abcdef", 16);
     leat__cursor_bytes(&c, 3);
     leat_cursor sub = leat__cursor_sub(&c, 4);
     assert_int_equal(leat__cursor_offset(&sub), 3);
     assert_int_equal(leat__cursor_left(&sub), 4);
     assert_int_equal(leat__cursor_offset(&c), 7);
     leat__cursor_bytes(&sub, 4);
-    assert_int_equal(leat__cursor_u8(&sub), 0); /* not the byte behind it, though that is there */
+    assert_int_equal(leat__cursor_u32(&sub), 0); /* not the bytes behind it, though they are there */
     assert_int_equal(sub.failed, 1);
 }
 
