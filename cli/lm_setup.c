@@ -18,6 +18,8 @@ int cli_open_lm(const cli_args *args, const char *path, int threads, leat_lm **l
     if (status) return status;
     leat_lm_options_default(&options);
     options.threads = threads;
+    if (cli_int(args, OPT_NO_MMAP)) options.flags |= LEAT_LM_COPY;
+    if (cli_int(args, OPT_MLOCK)) options.flags |= LEAT_LM_LOCK;
     int failed = leat_lm_open(path, &options, lm, &error);
     return failed == LEAT_OK ? CLI_DONE : cli_fail_error(failed, &error);
 }

@@ -5,7 +5,7 @@
 #include "leat/lm.h"
 #include "options.h"
 
-/* Opens the model at --isa with `threads`.  0, or an exit status after a message. */
+/* Opens the model at --isa with `threads`, as --no-mmap and --mlock say.  0, or an exit status after a message. */
 int cli_open_lm(const cli_args *args, const char *path, int threads, leat_lm **lm);
 /* --kv-type; F16 where the command has none. */
 leat_kv_type cli_kv_type(const cli_args *args);

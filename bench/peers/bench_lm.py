@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
 """bench_lm.py - language models beside llama.cpp: prefill, decoding, and some sessions decoded together.
 
-  bench_lm.py --library libleat.so --out FOLDER [--models FOLDER] [--only TEXT] [-t 1,2] [--rounds N] [--isa avx2] [--batch] [--quick] [--table]
+  bench_lm.py --library libleat.so --out FOLDER [--models FOLDER] [--only TEXT] [-t 1,2] [--rounds N] [--isa avx2] [--batch] [--quick] [--cached]
+              [--table]
 
 Both engines run as workers that take turns: a warm-up each, then rounds of one measurement of the one and one of the other, whose order changes from round
 to round, with a pause between them in which spinning threads fall asleep.  Reported are medians, and the median of the rounds' ratios.  llama.cpp gets
 the better of its two kinds of attention, found in the warm-up (a quarter of the test) for each test.  Results are collected in FOLDER/lm.json, so that a long run can be split; the
 table is of all that is there.  --isa avx2 compares Leat's AVX2 kernels with llama.cpp's variant for Haswell.
+
+Each engine has a copy of the file of its own and finds it on disk, not in the page cache, as after a start of the machine: what the pages of a file in the cache are like (small,
+or huge) is decided by who read it first.  --cached leaves one file as it lies there, for both.
 """
 import argparse
 import json
 import math
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -75,11 +80,31 @@ def compare(leat, peer, command, rounds):
     return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs), statistics.median(b / a for a, b in pairs), best
 
 
-def run_one(args, model, threads, results):
+def from_disk(path):
+    """drops a file's pages from the page cache"""
+    with open(path, 'rb') as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def copies(args, model):
+    """(the peer's file, Leat's)"""
     path = f'{args.models}/{model}.gguf'
+    if args.cached:
+        return path, path
+    own = f'{args.out}/{model}.copy.gguf'
+    if not os.path.exists(own) or os.path.getsize(own) != os.path.getsize(path):
+        shutil.copyfile(path, own)
+    for file in (path, own):
+        from_disk(file)
+    return path, own
+
+
+def run_one(args, model, threads, results):
+    path, own = copies(args, model)
     environment = {'LEAT_ISA': args.isa} if args.isa else {}
     peer = Worker([sys.executable, HERE / 'llama_bench.py', path, '-t', str(threads)] + (['--cpu', VARIANT[args.isa]] if args.isa else []))
-    leat = Worker([sys.executable, HERE / 'leat_lm_bench.py', path, '-t', str(threads), '--library', os.path.abspath(args.library)], environment)
+    leat = Worker([sys.executable, HERE / 'leat_lm_bench.py', own, '-t', str(threads), '--library', os.path.abspath(args.library)], environment)
     for name, command, tokens in tests_of(args, model):
         mine, other, ratio, flash = compare(leat, peer, command, args.rounds)
         row = {'cpu': peer.ready.split()[1], 'model': model, 'threads': threads, 'test': name, 'leat': tokens / mine, 'peer': tokens / other, 'ratio': ratio,
@@ -123,6 +148,7 @@ def main():
     parser.add_argument('--isa', choices=VARIANT)
     parser.add_argument('--batch', action='store_true', help='instead: one session, and four decoded together')
     parser.add_argument('--quick', action='store_true')
+    parser.add_argument('--cached', action='store_true', help='one file for both, as it lies in the page cache')
     parser.add_argument('--table', action='store_true', help='only print what was measured before')
     args = parser.parse_args()
     os.makedirs(args.out, exist_ok=True)

@@ -21,6 +21,8 @@ typedef struct leat_lm_session leat_lm_session;
 
 #define LEAT_LM_PREFETCH 1u /* read the weights ahead while opening, instead of at first use */
 #define LEAT_LM_LOCK 2u     /* keep the weights in memory (mlock); fails with LEAT_ELIMIT where that is not allowed */
+#define LEAT_LM_COPY 4u     /* read the file into memory of this process, in huge pages, instead of mapping it: not shared with other processes, opening takes as long as
+                             * reading; decodes faster where the system holds the file in small pages (see docs/generate.md).  Of leat_lm_open() alone. */
 
 typedef struct leat_lm_options {
     size_t      size;    /* sizeof, set by _default() */

@@ -40,25 +40,51 @@ static void *reserve(size_t bytes) {
     return space + ahead;
 }
 
-/* Maps the open file; takes fd. */
-static int map_fd(int fd, const char *path, leat_mapping *mapping, leat_error *error) {
+/* The bytes of the open regular file. */
+static int size_of(int fd, const char *path, size_t *bytes, leat_error *error) {
     struct stat st;
-    int status = LEAT_OK;
+    if (fstat(fd, &st) != 0) return leat__fail(error, LEAT_EIO, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode)) return leat__fail(error, LEAT_EIO, "%s: not a regular file", path);
+    if (st.st_size < 0 || (uint64_t)st.st_size > PTRDIFF_MAX / 2) return leat__fail(error, LEAT_ELIMIT, "%s: too large to map", path);
+    *bytes = (size_t)st.st_size;
+    return LEAT_OK;
+}
+
+/* Lays the file's pages over the reservation. */
+static int lay(int fd, const char *path, void *space, size_t bytes, leat_error *error) {
+    if (mmap(space, bytes, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) != MAP_FAILED) return LEAT_OK;
+    return leat__fail(error, LEAT_EIO, "%s: cannot map: %s", path, strerror(errno));
+}
+
+/* Reads the file into the reservation, which becomes huge pages where the system has them. */
+static int copy(int fd, const char *path, void *space, size_t bytes, leat_error *error) {
+    if (mprotect(space, bytes, PROT_READ | PROT_WRITE) != 0) return leat__fail(error, LEAT_ENOMEM, "%s: no memory for %zu bytes", path, bytes);
+    (void)madvise(space, bytes, MADV_HUGEPAGE);
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    for (size_t at = 0; at < bytes;) {
+        ssize_t n = read(fd, (char *)space + at, bytes - at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return leat__fail(error, LEAT_EIO, "%s: %s", path, strerror(errno));
+        if (n == 0) return leat__fail(error, LEAT_EIO, "%s: became shorter while it was read", path);
+        at += (size_t)n;
+    }
+    (void)mprotect(space, bytes, PROT_READ);
+    return LEAT_OK;
+}
+
+typedef int (*fill_space)(int fd, const char *path, void *space, size_t bytes, leat_error *error);
+
+/* Maps the open file, or what else `fill` makes of it; takes fd. */
+static int map_fd(int fd, const char *path, fill_space fill, leat_mapping *mapping, leat_error *error) {
+    size_t bytes = 0;
+    int status = size_of(fd, path, &bytes, error);
     *mapping = (leat_mapping){NULL, 0};
-    if (fstat(fd, &st) != 0) {
-        status = leat__fail(error, LEAT_EIO, "%s: %s", path, strerror(errno));
-    } else if (!S_ISREG(st.st_mode)) {
-        status = leat__fail(error, LEAT_EIO, "%s: not a regular file", path);
-    } else if (st.st_size < 0 || (uint64_t)st.st_size > PTRDIFF_MAX / 2) {
-        status = leat__fail(error, LEAT_ELIMIT, "%s: too large to map", path);
-    } else if (st.st_size > 0) {
-        size_t bytes = (size_t)st.st_size, reserved = reserved_bytes(bytes);
-        void *space = reserve(reserved);
+    if (status == LEAT_OK && bytes > 0) {
+        void *space = reserve(reserved_bytes(bytes));
         if (space == MAP_FAILED) {
             status = leat__fail(error, LEAT_ENOMEM, "%s: no address space for %zu bytes", path, bytes);
-        } else if (mmap(space, bytes, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED) {
-            status = leat__fail(error, LEAT_EIO, "%s: cannot map: %s", path, strerror(errno));
-            munmap(space, reserved);
+        } else if ((status = fill(fd, path, space, bytes, error)) != LEAT_OK) {
+            munmap(space, reserved_bytes(bytes));
         } else {
             *mapping = (leat_mapping){space, bytes};
         }
@@ -67,12 +93,15 @@ static int map_fd(int fd, const char *path, leat_mapping *mapping, leat_error *e
     return status;
 }
 
-int leat__map_file(const char *path, leat_mapping *mapping, leat_error *error) {
+static int map_path(const char *path, fill_space fill, leat_mapping *mapping, leat_error *error) {
     *mapping = (leat_mapping){NULL, 0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not block; it is refused below */
     if (fd < 0) return leat__fail(error, LEAT_EIO, "%s: %s", path, strerror(errno));
-    return map_fd(fd, path, mapping, error);
+    return map_fd(fd, path, fill, mapping, error);
 }
+
+int leat__map_file(const char *path, leat_mapping *mapping, leat_error *error) { return map_path(path, lay, mapping, error); }
+int leat__map_copy(const char *path, leat_mapping *mapping, leat_error *error) { return map_path(path, copy, mapping, error); }
 
 void leat__unmap(leat_mapping *mapping) {
     if (mapping->data) munmap((void *)(uintptr_t)mapping->data, reserved_bytes(mapping->bytes));
@@ -171,7 +200,7 @@ int leat__map_beneath(const char *base, const char *path, int allow_links, leat_
         close(fd);
         return refuse(error, path, "it is not a regular file, or has more than one hard link; make it a plain copy");
     }
-    return map_fd(fd, path, mapping, error);
+    return map_fd(fd, path, lay, mapping, error);
 }
 
 /* ---- whole files ------------------------------------------------------------------------------------------------------ */

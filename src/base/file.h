@@ -14,6 +14,9 @@ typedef struct leat_mapping {
 
 /* Maps a regular file read-only and private.  LEAT_EIO names the path and errno. */
 int leat__map_file(const char *path, leat_mapping *mapping, leat_error *error);
+/* The same as a copy in the process's own memory, in huge pages where the system has them: decided now, whatever the page cache looks like, and no longer touched by what
+ * happens to the file.  LEAT_ENOMEM too. */
+int leat__map_copy(const char *path, leat_mapping *mapping, leat_error *error);
 /* Maps `path` relative to the folder `base`, which it may not leave: refuses absolute paths, "..", links (unless allow_links, and
  * then only to targets under the real folder), hard-linked and non-regular files. */
 int leat__map_beneath(const char *base, const char *path, int allow_links, leat_mapping *mapping, leat_error *error);

@@ -248,15 +248,19 @@ static int open_bytes(leat_mapping mapping, const void *data, size_t bytes, leat
     return status;
 }
 
-int leat_gguf_open(const char *path, leat_gguf **file, leat_error *error) {
+int leat__gguf_open(const char *path, int own, leat_gguf **file, leat_error *error) {
     leat_mapping mapping;
-    if (!path || !file) return leat__fail(error, LEAT_EINVAL, "leat_gguf_open: path and file may not be NULL");
     *file = NULL;
-    int status = leat__map_file(path, &mapping, error);
+    int status = own ? leat__map_copy(path, &mapping, error) : leat__map_file(path, &mapping, error);
     if (status) return status;
-    leat__map_in_huge_pages(&mapping); /* before the first read, which decides how the file comes into memory */
+    if (!own) leat__map_in_huge_pages(&mapping); /* before the first read, which decides how the file comes into memory */
     status = open_bytes(mapping, mapping.data, mapping.bytes, file, error);
     return status ? leat__fail_prefix(error, status, "%s", path) : LEAT_OK;
+}
+
+int leat_gguf_open(const char *path, leat_gguf **file, leat_error *error) {
+    if (!path || !file) return leat__fail(error, LEAT_EINVAL, "leat_gguf_open: path and file may not be NULL");
+    return leat__gguf_open(path, 0, file, error);
 }
 
 int leat_gguf_open_memory(const void *data, size_t bytes, leat_gguf **file, leat_error *error) {

@@ -8,7 +8,7 @@
 #include "leat/gguf.h"
 
 struct leat_gguf {
-    leat_mapping       mapping; /* empty when the bytes are borrowed */
+    leat_mapping       mapping; /* or copy; empty when the bytes are borrowed */
     const uint8_t     *data;
     size_t             bytes;
     leat_arena         arena;   /* the tables and names below */
@@ -20,6 +20,8 @@ struct leat_gguf {
     leat_gguf_tensor **by_name; /* sorted */
 };
 
+/* leat_gguf_open(); own: the file is read into the process's own memory instead of mapped. */
+int leat__gguf_open(const char *path, int own, leat_gguf **file, leat_error *error);
 /* Bytes of a number of this kind; 0 for strings and arrays. */
 int leat__gguf_kind_bytes(leat_gguf_kind kind);
 

@@ -164,7 +164,7 @@ int leat_lm_open(const char *path, const leat_lm_options *options, leat_lm **out
     *out = NULL;
     leat_lm *lm = new_model(options, &wanted, failure);
     if (!lm) return failure->status;
-    int status = leat_gguf_open(path, &lm->file, failure);
+    int status = leat__gguf_open(path, (wanted.flags & LEAT_LM_COPY) != 0, &lm->file, failure);
     if (status == LEAT_OK) {
         status = load(lm, &wanted, failure);
         if (status) leat__fail_prefix(failure, status, "%s", path);

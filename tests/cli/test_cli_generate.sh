@@ -7,7 +7,12 @@ bundled_model() {
     run 0 generate -p 'One day' -n 12 --seed 3 --json && out_has '"tokens":\[([0-9]+,){11}[0-9]+\]|"finish":"eos"' && cp "$scratch/out" "$scratch/first" && run 0 generate -p 'One day' -n 12 --seed 3 --json &&
         [ "$(sed 's/,"timings.*//' "$scratch/out")" = "$(sed 's/,"timings.*//' "$scratch/first")" ]
 }
-if [ -f models/tiny_lm.gguf ]; then check "without a model the bundled one speaks" bundled_model; else echo "skip: models/tiny_lm.gguf is not there"; fi
+no_mmap() {
+    run 0 generate -p 'One day' -n 12 --temp 0 -q && cp "$scratch/out" "$scratch/first" && run 0 generate -p 'One day' -n 12 --temp 0 -q --no-mmap && cmp -s "$scratch/out" "$scratch/first" &&
+        head -c 100000 models/tiny_lm.gguf >"$scratch/cut.gguf" && run 1 generate -m "$scratch/cut.gguf" -p x --no-mmap && err_has "cut.gguf: GGUF: " &&
+        run 1 generate -m "$scratch" -p x --no-mmap && err_has 'not a regular file' && run 1 generate -m "$scratch/none.gguf" -p x --no-mmap && err_has 'No such file'
+}
+if [ -f models/tiny_lm.gguf ]; then check "without a model the bundled one speaks" bundled_model; check "a copy in memory speaks as the mapped file" no_mmap; else echo "skip: models/tiny_lm.gguf is not there"; fi
 
 shared=${LEAT_SHARED:-../shared}
 stories=$shared/models/llm/stories260K.gguf

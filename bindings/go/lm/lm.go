@@ -36,6 +36,7 @@ type Options struct {
 	Threads  int  // of the model's own pool, 0 = all usable CPUs
 	Prefetch bool // read the weights ahead while opening, instead of at first use
 	Lock     bool // keep the weights in memory (mlock)
+	Copy     bool // read the weights into memory of this process, in huge pages, instead of mapping the file
 }
 
 func (o *Options) raw() C.leat_lm_options {
@@ -50,6 +51,9 @@ func (o *Options) raw() C.leat_lm_options {
 	}
 	if o.Lock {
 		raw.flags |= C.LEAT_LM_LOCK
+	}
+	if o.Copy {
+		raw.flags |= C.LEAT_LM_COPY
 	}
 	return raw
 }

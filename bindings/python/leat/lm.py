@@ -122,10 +122,10 @@ def _choice(names: Tuple[str, ...], name: str, what: str) -> int:
     return names.index(name)
 
 
-def _options(threads: int, prefetch: bool, lock: bool) -> _abi.LmOptions:
+def _options(threads: int, prefetch: bool = False, lock: bool = False, copy: bool = False) -> _abi.LmOptions:
     options = _abi.LmOptions()
     lib.leat_lm_options_default(options)
-    options.threads, options.flags = threads, (1 if prefetch else 0) | (2 if lock else 0)
+    options.threads, options.flags = threads, (1 if prefetch else 0) | (2 if lock else 0) | (4 if copy else 0)
     return options
 
 
@@ -137,19 +137,21 @@ class Model:
     """A GGUF model.
 
     path: the file; or give its bytes by ``Model.from_bytes``.  threads: of the model's own pool, 0 = all usable CPUs.  prefetch: read the weights ahead while
-    opening.  lock: keep them in memory (mlock).  Raises FormatError, UnsupportedError, LeatError (EIO, ENOMEM, ELIMIT).
+    opening.  lock: keep them in memory (mlock).  copy: read them into memory of this process, in huge pages, instead of mapping the file.  Raises FormatError,
+    UnsupportedError, LeatError (EIO, ENOMEM, ELIMIT).
     """
 
-    def __init__(self, path: "os.PathLike[str] | str", *, threads: int = 0, prefetch: bool = False, lock: bool = False) -> None:
+    def __init__(self, path: "os.PathLike[str] | str", *, threads: int = 0, prefetch: bool = False, lock: bool = False,
+                 copy: bool = False) -> None:
         pointer, error = ctypes.c_void_p(), _abi.Error()
-        check(lib.leat_lm_open(path_bytes(path), _options(threads, prefetch, lock), pointer, error), error)
+        check(lib.leat_lm_open(path_bytes(path), _options(threads, prefetch, lock, copy), pointer, error), error)
         self._adopt(pointer)
 
     @classmethod
     def from_bytes(cls, data: "bytes | bytearray | memoryview | np.ndarray", *, threads: int = 0) -> "Model":
         """Opens a model in memory, which is not copied and must not change while the model is open."""
         pointer, error, memory = ctypes.c_void_p(), _abi.Error(), np.frombuffer(data, np.uint8)
-        check(lib.leat_lm_open_memory(memory.ctypes.data, memory.nbytes, _options(threads, False, False), pointer, error), error)
+        check(lib.leat_lm_open_memory(memory.ctypes.data, memory.nbytes, _options(threads), pointer, error), error)
         return cls._of(pointer, memory)
 
     @classmethod
@@ -615,9 +617,10 @@ def generate_batch(sessions: Sequence[Session], prompts: Sequence[Prompt], *, on
 class Cache:
     """Models by path: opened at first use, closed when the bytes of all exceed ``max_bytes`` (0 = no limit), least recently used first.  Any thread."""
 
-    def __init__(self, max_bytes: int = 0, *, threads: int = 0, prefetch: bool = False, lock: bool = False) -> None:
+    def __init__(self, max_bytes: int = 0, *, threads: int = 0, prefetch: bool = False, lock: bool = False,
+                 copy: bool = False) -> None:
         pointer, error = ctypes.c_void_p(), _abi.Error()
-        check(lib.leat_lm_cache_open(max_bytes, _options(threads, prefetch, lock), pointer, error), error)
+        check(lib.leat_lm_cache_open(max_bytes, _options(threads, prefetch, lock, copy), pointer, error), error)
         assert pointer.value
         self._handle = Handle(pointer.value, "cache", lib.leat_lm_cache_close)
         self._handle.finalize(self)
