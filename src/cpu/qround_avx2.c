@@ -22,7 +22,9 @@ static inline int sum_of(__m128i q) {
 static inline void round_32(const float *x, int8_t *q, float *scale, float *bias, int16_t *sum) {
     const __m256 magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff)), most = _mm256_set1_ps(3.4028235e38f);
     __m256 v[4], a[4];
+#pragma GCC unroll 4
     for (int i = 0; i < 4; i++) v[i] = _mm256_loadu_ps(x + 8 * i);
+#pragma GCC unroll 4
     for (int i = 0; i < 4; i++) a[i] = _mm256_and_ps(v[i], magnitude);
     __m256 finite = _mm256_and_ps(_mm256_and_ps(_mm256_cmp_ps(a[0], most, _CMP_LE_OQ), _mm256_cmp_ps(a[1], most, _CMP_LE_OQ)),
                                   _mm256_and_ps(_mm256_cmp_ps(a[2], most, _CMP_LE_OQ), _mm256_cmp_ps(a[3], most, _CMP_LE_OQ)));
@@ -36,6 +38,7 @@ static inline void round_32(const float *x, int8_t *q, float *scale, float *bias
     }
     __m256  factor = _mm256_set1_ps(127.0f / largest);
     __m256i n[4];
+#pragma GCC unroll 4
     for (int i = 0; i < 4; i++) n[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], factor));
     __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(n[0], n[1]), _mm256_packs_epi32(n[2], n[3]));
     bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)); /* packing goes by halves */
