@@ -142,11 +142,12 @@ int leat_lm_generate_batch(leat_lm_session *const *sessions, int32_t n_sessions,
 /* Models by path: opened at first use, closed when the bytes of all exceed the limit, least recently used first.  Those that someone still holds stay open, and count; the
  * next call after they were dropped closes them.  Any number of threads. */
 typedef struct leat_lm_cache leat_lm_cache;
-/* max_bytes: of weights, 0 = no limit.  options: borrows, of every model; NULL = defaults.  LEAT_ENOMEM. */
+/* max_bytes: of weights, 0 = no limit.  options: borrows, of every model; NULL = defaults.  LEAT_ENOMEM, LEAT_EINVAL. */
 int leat_lm_cache_open(uint64_t max_bytes, const leat_lm_options *options, leat_lm_cache **cache, leat_error *error);
 /* Drops the cache's references; no call on it may be under way.  NULL allowed. */
 void leat_lm_cache_close(leat_lm_cache *cache);
-/* *lm: the caller takes one reference.  Two threads that ask for one path at once open it once.  A file that changed since (size or time) is opened anew. */
+/* *lm: the caller takes one reference.  Two threads that ask for one path at once open it once.  A file that changed since (size or time) is opened anew.
+ * LEAT_EIO, and as leat_lm_open(). */
 int leat_lm_cache_get(leat_lm_cache *cache, const char *path, leat_lm **lm, leat_error *error);
 typedef struct leat_lm_cache_stats {
     int64_t  models, hits, misses, evictions;

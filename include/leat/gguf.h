@@ -2,6 +2,10 @@
  *
  * Opening reads the header and the directory only; no tensor data is touched.  Everything returned points into the file object and is
  * valid until leat_gguf_close().  A file object is read-only after opening: any number of threads may ask it.
+ *
+ * Wrong arguments, here and in all that builds on this header (tokenizer, grammar, chat, lm, generate): a call that returns a status refuses with LEAT_EINVAL, naming
+ * it, a NULL that its contract does not allow, a negative count, and a struct whose `size` its _default() or _init() has not set; what it would have handed over is
+ * NULL.  Other calls do nothing with NULL, fill zeros, and return what they return for nothing: NULL, 0, or -1.
  */
 #ifndef LEAT_GGUF_H
 #define LEAT_GGUF_H
@@ -64,7 +68,7 @@ typedef struct leat_gguf_info {
 /* Maps `path` and reads its directory.  *file: the caller takes it, leat_gguf_close().  LEAT_EIO, LEAT_EFORMAT (names the entry and the byte offset),
  * LEAT_EUNSUPPORTED (version, big-endian), LEAT_ELIMIT, LEAT_ENOMEM.  Any thread.  Source: the GGUF specification of ggml, versions 2 and 3. */
 int leat_gguf_open(const char *path, leat_gguf **file, leat_error *error);
-/* The same from memory [bytes], borrowed until leat_gguf_close(). */
+/* The same from memory [bytes], borrowed until leat_gguf_close().  LEAT_EINVAL: data is NULL. */
 int leat_gguf_open_memory(const void *data, size_t bytes, leat_gguf **file, leat_error *error);
 /* NULL allowed. */
 void leat_gguf_close(leat_gguf *file);
@@ -83,7 +87,7 @@ const leat_gguf_tensor *leat_gguf_find_tensor(const leat_gguf *file, const char 
 int leat_gguf_integer(const leat_gguf_value *value, uint64_t index, int64_t *number);
 int leat_gguf_real(const leat_gguf_value *value, uint64_t index, double *number);
 /* A string, or the element of an array of strings that begins `*at` bytes into its data (start with 0, moved to the next one).  Not NUL-terminated.
- * LEAT_EEND behind the last one, LEAT_ETYPE.  RT-safe. */
+ * LEAT_EEND behind the last one, LEAT_ETYPE, LEAT_EINVAL (*at is not where an element begins, as far as that shows).  RT-safe. */
 int leat_gguf_string(const leat_gguf_value *value, uint64_t *at, const char **text, uint64_t *length);
 
 /* Writes elements [first, first + count) of a tensor's row-major storage to out, as float32, with the arithmetic of ggml's reference (bit-exact).

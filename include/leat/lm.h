@@ -3,6 +3,8 @@
  * A leat_lm is immutable, shared and ref-counted: weights are used in place from the mapped file.  A leat_lm_session is one conversation: its KV cache, and the
  * tokens that the cache holds.  Sessions of one model may work at once, one thread each; leat/generate.h has the loop around them.
  *
+ * What all calls do with wrong arguments is said in leat/gguf.h.
+ *
  *     leat_lm_open -> leat_lm_session_open -> leat_lm_generate (generate.h), or leat_lm_sync + leat_lm_logits, or leat_lm_embed
  */
 #ifndef LEAT_LM_H
@@ -35,7 +37,7 @@ void leat_lm_options_default(leat_lm_options *options);
 
 /* Opens the GGUF file `path`: maps it, reads its directory, checks every tensor that the architecture needs; touches no weights.  options: borrows, NULL =
  * defaults.  *lm: the caller takes one reference; NULL on failure.  LEAT_EIO, LEAT_EFORMAT (names the key or tensor), LEAT_EUNSUPPORTED (architecture, type,
- * tokenizer: named), LEAT_ESHAPE (a tensor's shape, with the expected one), LEAT_ENOMEM, LEAT_ELIMIT.  Any thread. */
+ * tokenizer: named), LEAT_ESHAPE (a tensor's shape, with the expected one), LEAT_EINVAL (options), LEAT_ENOMEM, LEAT_ELIMIT.  Any thread. */
 int leat_lm_open(const char *path, const leat_lm_options *options, leat_lm **lm, leat_error *error);
 /* The same from memory [bytes], borrowed until the model is gone. */
 int leat_lm_open_memory(const void *data, size_t bytes, const leat_lm_options *options, leat_lm **lm, leat_error *error);
@@ -91,7 +93,7 @@ leat_lm *leat_lm_session_model(const leat_lm_session *session);
  * count 0 empties it.  A sync to what it already holds evaluates nothing, but for the last token where its logits were lost.  LEAT_EINVAL (a token out of range, named), LEAT_ELIMIT
  * (longer than the context), LEAT_ECANCELLED (it then holds a prefix), LEAT_ESTATE (a generation is in flight).  The session's thread; allocates nothing. */
 int leat_lm_sync(leat_lm_session *session, const int32_t *tokens, int64_t count, leat_error *error);
-/* The same, and writes the logits of every one of the `count` positions to logits [count, vocabulary]; evaluates all anew. */
+/* The same, and writes the logits of every one of the `count` positions to logits [count, vocabulary], never NULL; evaluates all anew. */
 int leat_lm_sync_logits(leat_lm_session *session, const int32_t *tokens, int64_t count, float *logits, leat_error *error);
 /* *tokens: the tokens that it holds [*count], valid until the next call.  RT-safe. */
 void leat_lm_session_tokens(const leat_lm_session *session, const int32_t **tokens, int64_t *count);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/options.h"
 #include "graph/context_impl.h"
 
 enum { PAGE_BYTES = 4096, DEFAULT_PLANS = 4 };
@@ -44,8 +45,10 @@ static int find_kept(leat_context *context, const char *name, leat_error *error)
 int leat_context_open(leat_model *model, const leat_context_options *options, leat_context **out, leat_error *error) {
     leat_context_options wanted;
     leat_context_options_default(&wanted);
-    if (options) memcpy(&wanted, options, options->size < sizeof wanted ? options->size : sizeof wanted);
-    *out = NULL;
+    if (out) *out = NULL;
+    if (!model || !out) return leat__fail(error, LEAT_EINVAL, "leat_context_open: model and context may not be NULL");
+    int status = leat__take_options(&wanted, sizeof wanted, options, "leat_context_options", error);
+    if (status != LEAT_OK) return status;
     if (model->n_unsupported) return leat__fail(error, LEAT_EUNSUPPORTED, "%s", model->unsupported[0]);
     leat_context *context = leat__calloc(1, sizeof *context, LEAT_MEMORY_PLAN);
     if (!context) return leat__fail(error, LEAT_ENOMEM, "out of memory for a context");
@@ -56,7 +59,7 @@ int leat_context_open(leat_model *model, const leat_context_options *options, le
     context->max_plans = wanted.max_plans > 0 ? wanted.max_plans : DEFAULT_PLANS;
     pthread_mutex_init(&context->runner.lock, NULL);
     pthread_cond_init(&context->runner.changed, NULL);
-    int status = alloc_tables(context);
+    status = alloc_tables(context);
     if (status != LEAT_OK) leat__fail(error, status, "out of memory for a context");
     else status = find_kept(context, wanted.keep, error);
     if (status != LEAT_OK) {

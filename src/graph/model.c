@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/options.h"
 #include "base/str.h"
 #include "cpu/cpu.h"
 #include "graph/dump.h"
@@ -142,13 +143,6 @@ static leat_model *new_model(const leat_model_options *options) {
     return model;
 }
 
-static leat_model_options effective(const leat_model_options *options) {
-    leat_model_options defaults;
-    leat_model_options_default(&defaults);
-    if (options) memcpy(&defaults, options, options->size < sizeof defaults ? options->size : sizeof defaults);
-    return defaults;
-}
-
 static char *folder_of(const char *path) {
     const char *slash = strrchr(path, '/');
     char       *folder = leat__strdup(slash ? path : ".", LEAT_MEMORY_OTHER);
@@ -158,11 +152,15 @@ static char *folder_of(const char *path) {
 
 int leat_model_open(const char *path, const leat_model_options *options, leat_model **out, leat_error *error) {
     int64_t            start = leat__now_ns();
-    leat_model_options wanted = effective(options);
-    *out = NULL;
+    leat_model_options wanted;
+    leat_model_options_default(&wanted);
+    if (out) *out = NULL;
+    if (!path || !out) return leat__fail(error, LEAT_EINVAL, "leat_model_open: path and model may not be NULL");
+    int status = leat__take_options(&wanted, sizeof wanted, options, "leat_model_options", error);
+    if (status != LEAT_OK) return status;
     leat_model *model = new_model(&wanted);
     char       *folder = folder_of(path);
-    int         status = model && folder ? LEAT_OK : leat__fail(error, LEAT_ENOMEM, "%s: out of memory", path);
+    if (!model || !folder) status = leat__fail(error, LEAT_ENOMEM, "%s: out of memory", path);
     if (status == LEAT_OK) status = leat__map_file(path, &model->file, error);
     if (status == LEAT_OK) {
         status = load(model, model->file.data, model->file.bytes, folder, &wanted, error);
@@ -180,11 +178,15 @@ int leat_model_open(const char *path, const leat_model_options *options, leat_mo
 
 int leat_model_open_memory(const void *data, size_t bytes, const leat_model_options *options, leat_model **out, leat_error *error) {
     int64_t            start = leat__now_ns();
-    leat_model_options wanted = effective(options);
-    *out = NULL;
+    leat_model_options wanted;
+    leat_model_options_default(&wanted);
+    if (out) *out = NULL;
+    if (!data || !out) return leat__fail(error, LEAT_EINVAL, "leat_model_open_memory: data and model may not be NULL");
+    int status = leat__take_options(&wanted, sizeof wanted, options, "leat_model_options", error);
+    if (status != LEAT_OK) return status;
     leat_model *model = new_model(&wanted);
     if (!model) return leat__fail(error, LEAT_ENOMEM, "out of memory while opening a model");
-    int status = load(model, data, bytes, NULL, &wanted, error);
+    status = load(model, data, bytes, NULL, &wanted, error);
     if (status != LEAT_OK) {
         leat_model_unref(model);
         return status;

@@ -33,8 +33,8 @@ const char *leat_chat_recognise(const char *text, size_t bytes) {
 int leat_chat_of_file(const leat_gguf *file, const char **name, leat_error *error) {
     const char *text;
     uint64_t at = 0, length;
+    if (name) *name = NULL;
     if (!file || !name) return leat__fail(error, LEAT_EINVAL, "chat: file and name are needed");
-    *name = NULL;
     const leat_gguf_value *value = leat_gguf_find(file, "tokenizer.chat_template");
     if (!value || leat_gguf_string(value, &at, &text, &length)) return leat__fail(error, LEAT_EUNSUPPORTED, "the model's file has no chat template; choose one by name (--template NAME)");
     *name = leat_chat_recognise(text, length);

@@ -6,11 +6,14 @@
 #include "lm/generation.h"
 
 void leat_lm_request_default(leat_lm_request *request) {
+    if (!request) return;
     *request = (leat_lm_request){.size = sizeof *request, .max_tokens = 128};
     leat_sampling_default(&request->sampling);
 }
 
-void leat_lm_result_init(leat_lm_result *result) { *result = (leat_lm_result){.size = sizeof *result}; }
+void leat_lm_result_init(leat_lm_result *result) {
+    if (result) *result = (leat_lm_result){.size = sizeof *result};
+}
 
 const char *leat_finish_name(leat_finish finish) {
     static const char *const names[] = {"none", "eos", "stop", "length", "context", "grammar", "callback", "cancelled"};

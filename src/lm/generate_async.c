@@ -33,10 +33,10 @@ static void *thread_main(void *arg) {
 
 int leat_lm_start(leat_lm_session *session, const leat_lm_request *request, leat_lm_result *result, leat_lm_token_fn on_token, leat_lm_complete_fn on_complete,
                   void *user, leat_error *error) {
-    leat_lm_generation *g = session->generation;
-    leat_lm_async      *a = &g->async;
     int status = leat__generation_claim(session, error);
     if (status) return status;
+    leat_lm_generation *g = session->generation;
+    leat_lm_async      *a = &g->async;
     pthread_mutex_lock(&a->lock);
     if (!a->created) a->created = pthread_create(&a->thread, NULL, thread_main, g) == 0;
     if (a->created) {
@@ -56,6 +56,7 @@ int leat_lm_start(leat_lm_session *session, const leat_lm_request *request, leat
 }
 
 int leat_lm_poll(leat_lm_session *session) {
+    if (!session) return LEAT_EINVAL;
     leat_lm_async *a = &((leat_lm_generation *)session->generation)->async;
     pthread_mutex_lock(&a->lock);
     int status = a->claimed ? LEAT_EAGAIN : a->status;
@@ -75,6 +76,7 @@ static void wait_until(leat_lm_async *a, int64_t timeout_ns) {
 }
 
 int leat_lm_wait(leat_lm_session *session, int64_t timeout_ns, leat_error *error) {
+    if (!session) return leat__fail(error, LEAT_EINVAL, "leat_lm_wait: session may not be NULL");
     leat_lm_async *a = &((leat_lm_generation *)session->generation)->async;
     pthread_mutex_lock(&a->lock);
     if (timeout_ns < 0)

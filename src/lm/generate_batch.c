@@ -235,6 +235,7 @@ int leat_lm_generate_batch(leat_lm_session *const *sessions, int32_t n_sessions,
                            leat_lm_token_fn on_token, void *const *users, int *statuses, leat_error *error) {
     batch b = {.requests = requests, .results = results, .on_token = on_token, .users = users, .statuses = statuses, .count = count, .error = error};
     int status = check(sessions, n_sessions, requests, results, count, error);
+    for (int64_t i = 0; status && statuses && i < count; i++) statuses[i] = status;
     if (status) return status;
     int32_t claimed = 0;
     while (claimed < n_sessions && status == LEAT_OK) {

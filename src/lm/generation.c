@@ -50,6 +50,7 @@ int leat__lm_generation_open(leat_lm_session *session, leat_error *error) {
 }
 
 int leat__generation_claim(leat_lm_session *session, leat_error *error) {
+    if (!session) return leat__fail(error, LEAT_EINVAL, "session may not be NULL");
     leat_lm_async *a = &((leat_lm_generation *)session->generation)->async;
     pthread_mutex_lock(&a->lock);
     int taken = a->claimed || a->quit;

@@ -259,12 +259,14 @@ int leat__gguf_open(const char *path, int own, leat_gguf **file, leat_error *err
 }
 
 int leat_gguf_open(const char *path, leat_gguf **file, leat_error *error) {
+    if (file) *file = NULL;
     if (!path || !file) return leat__fail(error, LEAT_EINVAL, "leat_gguf_open: path and file may not be NULL");
     return leat__gguf_open(path, 0, file, error);
 }
 
 int leat_gguf_open_memory(const void *data, size_t bytes, leat_gguf **file, leat_error *error) {
-    if ((!data && bytes) || !file) return leat__fail(error, LEAT_EINVAL, "leat_gguf_open_memory: data and file may not be NULL");
+    if (file) *file = NULL;
+    if (!data || !file) return leat__fail(error, LEAT_EINVAL, "leat_gguf_open_memory: data and file may not be NULL");
     return open_bytes((leat_mapping){0}, data, bytes, file, error);
 }
 

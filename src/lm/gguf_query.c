@@ -18,20 +18,24 @@ int leat_gguf_type_supported(int type) {
     return format && format->values;
 }
 
-void leat_gguf_get_info(const leat_gguf *file, leat_gguf_info *info) { *info = file->info; }
+void leat_gguf_get_info(const leat_gguf *file, leat_gguf_info *info) {
+    if (info) *info = file ? file->info : (leat_gguf_info){0};
+}
 
-const leat_gguf_value *leat_gguf_value_at(const leat_gguf *file, uint64_t index) { return index < file->info.values ? &file->values[index] : NULL; }
-const leat_gguf_tensor *leat_gguf_tensor_at(const leat_gguf *file, uint64_t index) { return index < file->info.tensors ? &file->tensors[index] : NULL; }
+const leat_gguf_value *leat_gguf_value_at(const leat_gguf *file, uint64_t index) { return file && index < file->info.values ? &file->values[index] : NULL; }
+const leat_gguf_tensor *leat_gguf_tensor_at(const leat_gguf *file, uint64_t index) { return file && index < file->info.tensors ? &file->tensors[index] : NULL; }
 
 static int key_is(const void *key, const void *entry) { return strcmp(key, (*(leat_gguf_value *const *)entry)->key); }
 static int name_is(const void *name, const void *entry) { return strcmp(name, (*(leat_gguf_tensor *const *)entry)->name); }
 
 const leat_gguf_value *leat_gguf_find(const leat_gguf *file, const char *key) {
+    if (!file || !key) return NULL;
     leat_gguf_value **found = bsearch(key, file->by_key, file->info.values, sizeof *file->by_key, key_is);
     return found ? *found : NULL;
 }
 
 const leat_gguf_tensor *leat_gguf_find_tensor(const leat_gguf *file, const char *name) {
+    if (!file || !name) return NULL;
     leat_gguf_tensor **found = bsearch(name, file->by_name, file->info.tensors, sizeof *file->by_name, name_is);
     return found ? *found : NULL;
 }
@@ -61,6 +65,7 @@ static double real_of(leat_gguf_kind kind, uint64_t bits) {
 
 int leat_gguf_integer(const leat_gguf_value *value, uint64_t index, int64_t *number) {
     uint64_t bits;
+    if (!value || !number) return LEAT_EINVAL;
     int status = element_bits(value, index, &bits);
     if (status) return status;
     switch (value->item) {
@@ -80,6 +85,7 @@ int leat_gguf_integer(const leat_gguf_value *value, uint64_t index, int64_t *num
 int leat_gguf_real(const leat_gguf_value *value, uint64_t index, double *number) {
     uint64_t bits;
     int64_t integer;
+    if (!value || !number) return LEAT_EINVAL;
     int status = element_bits(value, index, &bits);
     if (status) return status;
     if (value->item == LEAT_GGUF_F32 || value->item == LEAT_GGUF_F64) {
@@ -92,17 +98,24 @@ int leat_gguf_real(const leat_gguf_value *value, uint64_t index, double *number)
 }
 
 int leat_gguf_string(const leat_gguf_value *value, uint64_t *at, const char **text, uint64_t *length) {
+    if (!value || !at || !text || !length) return LEAT_EINVAL;
     if (value->item != LEAT_GGUF_STRING) return LEAT_ETYPE;
-    uint64_t head = value->kind == LEAT_GGUF_ARRAY ? 8 : 0;
-    if (*at >= value->bytes + (head == 0)) return LEAT_EEND;
-    *length = value->bytes;
-    if (head) memcpy(length, value->data + *at, sizeof *length); /* checked when the file was opened */
+    uint64_t head = value->kind == LEAT_GGUF_ARRAY ? 8 : 0, bytes = value->bytes;
+    if (head ? *at >= bytes : *at > 0) return LEAT_EEND;
+    if (head) { /* lengths were checked when the file was opened; *at is the caller's */
+        if (bytes - *at < head) return LEAT_EINVAL;
+        memcpy(length, value->data + *at, sizeof *length);
+        if (*length > bytes - *at - head) return LEAT_EINVAL;
+    } else {
+        *length = bytes;
+    }
     *text = (const char *)value->data + *at + head;
-    *at += head + *length + (head == 0);
+    *at += head ? head + *length : bytes + 1;
     return LEAT_OK;
 }
 
 int leat_gguf_dequantize(const leat_gguf_tensor *tensor, uint64_t first, uint64_t count, float *out) {
+    if (!tensor) return LEAT_EINVAL;
     const leat_block_format *format = leat__block_format(tensor->type);
     if (!format || !format->values) return LEAT_EUNSUPPORTED;
     uint64_t length = (uint64_t)format->length, total = tensor->bytes / (uint64_t)format->bytes * length;

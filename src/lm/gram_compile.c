@@ -164,10 +164,10 @@ static int compile(leat_gram_tree *tree, leat_grammar *g, leat_error *error) {
 }
 
 int leat_grammar_open(const char *text, size_t bytes, leat_grammar **grammar, leat_error *error) {
+    if (grammar) *grammar = NULL;
     if (!grammar || (!text && bytes)) return leat__fail(error, LEAT_EINVAL, "grammar: text and grammar are needed");
     leat_gram_tree tree;
     leat_grammar *g = NULL;
-    *grammar = NULL;
     int status = leat__gram_parse(text, bytes, &tree, error);
     if (status == LEAT_OK) status = leat__gram_check(&tree, error);
     if (status == LEAT_OK && (!(g = leat__calloc(1, sizeof *g, LEAT_MEMORY_GRAPH)) || pthread_mutex_init(&g->lock, NULL) != 0)) {

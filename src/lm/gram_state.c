@@ -247,8 +247,8 @@ static int take_memory(leat_grammar_state *s) {
 }
 
 int leat_grammar_state_open(leat_grammar *grammar, leat_grammar_vocab *vocab, leat_grammar_state **state, leat_error *error) {
+    if (state) *state = NULL;
     if (!grammar || !state) return leat__fail(error, LEAT_EINVAL, "grammar: grammar and state are needed");
-    *state = NULL;
     leat_grammar_state *s = leat__calloc(1, sizeof *s, LEAT_MEMORY_PLAN);
     if (!s) return leat__fail(error, LEAT_ENOMEM, "grammar: out of memory");
     s->g = leat__grammar_ref(grammar);

@@ -145,10 +145,11 @@ static int take_ends(leat_grammar_vocab *v, const leat_tokenizer_info *info, con
 }
 
 int leat_grammar_vocab_new(const leat_tokenizer *tokenizer, const int32_t *ends, int64_t n_ends, leat_grammar_vocab **vocab, leat_error *error) {
+    if (vocab) *vocab = NULL;
     if (!tokenizer || !vocab) return leat__fail(error, LEAT_EINVAL, "grammar: tokenizer and vocab are needed");
+    if (!ends && n_ends) return leat__fail(error, LEAT_EINVAL, "grammar: ends is NULL, and n_ends %lld", (long long)n_ends);
     leat_tokenizer_info info;
     leat_tokenizer_get_info(tokenizer, &info);
-    *vocab = NULL;
     leat_grammar_vocab *v = leat__calloc(1, sizeof *v, LEAT_MEMORY_GRAPH);
     if (!v) return leat__fail(error, LEAT_ENOMEM, "grammar: out of memory");
     atomic_init(&v->refs, 1);
@@ -163,7 +164,7 @@ int leat_grammar_vocab_new(const leat_tokenizer *tokenizer, const int32_t *ends,
 }
 
 leat_grammar_vocab *leat_grammar_vocab_ref(leat_grammar_vocab *v) {
-    atomic_fetch_add(&v->refs, 1);
+    if (v) atomic_fetch_add(&v->refs, 1);
     return v;
 }
 

@@ -3,12 +3,14 @@
  * An entry holds one reference.  One that is in use (someone else has a reference too) is never closed: it stays, counts, and is looked at again by the next call;
  * since every new reference to a model of which the cache has the only one must come through the cache, under its lock, "in use" cannot change to true meanwhile.
  * A file that changed makes its entry *stale*: nobody finds it any more, and it goes as soon as it is not in use. */
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/options.h"
 #include "lm/lm_impl.h"
 #include "leat/generate.h"
 
@@ -40,11 +42,15 @@ struct leat_lm_cache {
 };
 
 int leat_lm_cache_open(uint64_t max_bytes, const leat_lm_options *options, leat_lm_cache **out, leat_error *error) {
-    leat_lm_cache *c = leat__calloc(1, sizeof *c, LEAT_MEMORY_OTHER);
+    leat_lm_options wanted;
+    leat_lm_options_default(&wanted);
+    if (!out) return leat__fail(error, LEAT_EINVAL, "leat_lm_cache_open: cache may not be NULL");
     *out = NULL;
+    int status = leat__take_options(&wanted, sizeof wanted, options, "leat_lm_options", error);
+    if (status) return status;
+    leat_lm_cache *c = leat__calloc(1, sizeof *c, LEAT_MEMORY_OTHER);
     if (!c) return leat__fail(error, LEAT_ENOMEM, "out of memory for a cache of models");
-    leat_lm_options_default(&c->options);
-    if (options) memcpy(&c->options, options, options->size < sizeof c->options ? options->size : sizeof c->options);
+    c->options = wanted;
     if (c->options.pool) leat_tpool_ref(c->options.pool);
     c->stats.max_bytes = max_bytes;
     pthread_mutex_init(&c->lock, NULL);
@@ -144,7 +150,7 @@ static entry *add_entry(leat_lm_cache *c, const char *path, const file_mark *mar
 static int read_mark(const char *path, file_mark *mark, leat_error *error) {
     struct stat st;
     memset(mark, 0, sizeof *mark);
-    if (stat(path, &st) != 0) return leat__fail(error, LEAT_EIO, "%s: cannot be read", path);
+    if (stat(path, &st) != 0) return leat__fail(error, LEAT_EIO, "%s: cannot be read: %s", path, strerror(errno));
     mark->device = (uint64_t)st.st_dev;
     mark->inode = (uint64_t)st.st_ino;
     mark->bytes = (uint64_t)st.st_size;
@@ -185,7 +191,8 @@ static int take(leat_lm_cache *c, entry *e, leat_lm **out, leat_error *error) {
 
 int leat_lm_cache_get(leat_lm_cache *c, const char *path, leat_lm **out, leat_error *error) {
     file_mark mark;
-    *out = NULL;
+    if (out) *out = NULL;
+    if (!c || !path || !out) return leat__fail(error, LEAT_EINVAL, "leat_lm_cache_get: cache, path and lm may not be NULL");
     int status = read_mark(path, &mark, error);
     if (status) return status;
     pthread_mutex_lock(&c->lock);
@@ -208,6 +215,9 @@ int leat_lm_cache_get(leat_lm_cache *c, const char *path, leat_lm **out, leat_er
 }
 
 void leat_lm_cache_get_stats(leat_lm_cache *c, leat_lm_cache_stats *stats) {
+    if (!stats) return;
+    *stats = (leat_lm_cache_stats){0};
+    if (!c) return;
     pthread_mutex_lock(&c->lock);
     entry *victims = sweep(c, NULL);
     *stats = c->stats;

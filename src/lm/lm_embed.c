@@ -56,8 +56,12 @@ static void finish(leat_lm_session *s, int64_t rows, int normalise) {
     for (int32_t i = 0; i < width; i++) s->vector[i] = (float)((double)s->vector[i] * factor);
 }
 
-static int settle(const leat_lm_session *s, leat_pooling *pooling, leat_error *error) {
-    if (s->generation_busy && s->generation_busy(s)) return leat__fail(error, LEAT_ESTATE, "a generation of this session is in flight");
+static int settle(const leat_lm_session *s, leat_pooling *pooling, const float **vector, int64_t *size, leat_error *error) {
+    if (vector) *vector = NULL;
+    if (size) *size = 0;
+    int status = leat__lm_session_free(s, "leat_lm_embed", error);
+    if (status) return status;
+    if (!vector || !size) return leat__fail(error, LEAT_EINVAL, "leat_lm_embed: vector and size may not be NULL");
     if ((unsigned)*pooling > LEAT_POOLING_LAST) return leat__fail(error, LEAT_EINVAL, "pooling %d is unknown", (int)*pooling);
     if (*pooling == LEAT_POOLING_MODEL) *pooling = s->lm->params.pooling;
     if (*pooling == LEAT_POOLING_MODEL) *pooling = LEAT_POOLING_MEAN;
@@ -77,20 +81,18 @@ static int run(leat_lm_session *s, const int32_t *tokens, int64_t count, leat_po
 
 int leat_lm_embed_tokens(leat_lm_session *s, const int32_t *tokens, int64_t count, leat_pooling pooling, int normalise, const float **vector, int64_t *size,
                          leat_error *error) {
-    *vector = NULL;
-    *size = 0;
-    int status = settle(s, &pooling, error);
+    int status = settle(s, &pooling, vector, size, error);
     if (status) return status;
+    if (!tokens && count > 0) return leat__fail(error, LEAT_EINVAL, "tokens is NULL, and count %lld", (long long)count);
     atomic_store(&s->cancelled, 0);
     return run(s, tokens, count, pooling, normalise, vector, size, error);
 }
 
 int leat_lm_embed(leat_lm_session *s, const char *text, size_t bytes, leat_pooling pooling, int normalise, const float **vector, int64_t *size, leat_error *error) {
     int64_t count = 0;
-    *vector = NULL;
-    *size = 0;
-    int status = settle(s, &pooling, error);
+    int status = settle(s, &pooling, vector, size, error);
     if (status) return status;
+    if (!text && bytes) return leat__fail(error, LEAT_EINVAL, "text is NULL, of %zu bytes", bytes);
     atomic_store(&s->cancelled, 0);
     leat__lm_kv_truncate(s->kv, 0); /* its tokens give their place */
     s->has_logits = 0;

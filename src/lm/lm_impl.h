@@ -72,6 +72,8 @@ int leat__lm_session_sync(leat_lm_session *session, const int32_t *tokens, int64
 int leat__lm_session_extend(leat_lm_session *session, const int32_t *tokens, int64_t count, leat_error *error);
 /* What leat/generate.h needs of a session: fills the three fields above.  LEAT_ENOMEM. */
 int leat__lm_generation_open(leat_lm_session *session, leat_error *error);
+/* Whether a public call may use the session now: LEAT_EINVAL (NULL), LEAT_ESTATE (a generation has it). */
+int leat__lm_session_free(const leat_lm_session *session, const char *call, leat_error *error);
 /* LEAT_EINVAL names the first token out of the vocabulary. */
 int leat__lm_check_tokens(const leat_lm *lm, const int32_t *tokens, int64_t count, leat_error *error);
 

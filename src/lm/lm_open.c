@@ -8,11 +8,14 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/options.h"
 #include "cpu/cpu.h"
 #include "lm/gguf_impl.h"
 #include "lm/lm_impl.h"
 
-void leat_lm_options_default(leat_lm_options *options) { *options = (leat_lm_options){.size = sizeof *options}; }
+void leat_lm_options_default(leat_lm_options *options) {
+    if (options) *options = (leat_lm_options){.size = sizeof *options};
+}
 
 /* ---- what the file says ---------------------------------------------------------------------------------------------------- */
 
@@ -128,22 +131,23 @@ static int load(leat_lm *lm, const leat_lm_options *options, leat_error *error) 
     return status == LEAT_OK ? describe(lm, error) : status;
 }
 
-static leat_lm *new_model(const leat_lm_options *options, leat_lm_options *wanted, leat_error *error) {
+static int take_options(leat_lm_options *wanted, const leat_lm_options *options, leat_error *error) {
     leat_lm_options_default(wanted);
-    if (options) memcpy(wanted, options, options->size < sizeof *wanted ? options->size : sizeof *wanted);
-    if (wanted->threads < 0 || wanted->threads > LEAT_MAX_THREADS) {
-        leat__fail(error, LEAT_EINVAL, "threads is %d, not in 0..%d", wanted->threads, LEAT_MAX_THREADS);
-        return NULL;
-    }
+    int status = leat__take_options(wanted, sizeof *wanted, options, "leat_lm_options", error);
+    if (status) return status;
+    if (wanted->threads < 0 || wanted->threads > LEAT_MAX_THREADS) return leat__fail(error, LEAT_EINVAL, "threads is %d, not in 0..%d", wanted->threads, LEAT_MAX_THREADS);
+    if (wanted->flags & ~(LEAT_LM_PREFETCH | LEAT_LM_LOCK | LEAT_LM_COPY)) return leat__fail(error, LEAT_EINVAL, "flags is %#x: it has bits that mean nothing", (unsigned)wanted->flags);
+    return LEAT_OK;
+}
+
+static int new_model(const leat_lm_options *wanted, leat_lm **out, leat_error *error) {
     leat_lm *lm = leat__calloc(1, sizeof *lm, LEAT_MEMORY_GRAPH);
-    if (!lm) {
-        leat__fail(error, LEAT_ENOMEM, "out of memory while opening a language model");
-        return NULL;
-    }
+    if (!lm) return leat__fail(error, LEAT_ENOMEM, "out of memory while opening a language model");
     atomic_init(&lm->references, 1);
     leat__arena_init(&lm->arena, LEAT_MEMORY_GRAPH);
     lm->flags = wanted->flags;
-    return lm;
+    *out = lm;
+    return LEAT_OK;
 }
 
 /* Takes lm, and its file when that is open. */
@@ -158,34 +162,38 @@ static int finish(leat_lm *lm, int status, int64_t start, leat_lm **out) {
 }
 
 int leat_lm_open(const char *path, const leat_lm_options *options, leat_lm **out, leat_error *error) {
-    leat_error ignored = {0}, *failure = error ? error : &ignored;
     leat_lm_options wanted;
+    leat_lm *lm;
     int64_t start = leat__now_ns();
-    *out = NULL;
-    leat_lm *lm = new_model(options, &wanted, failure);
-    if (!lm) return failure->status;
-    int status = leat__gguf_open(path, (wanted.flags & LEAT_LM_COPY) != 0, &lm->file, failure);
+    if (out) *out = NULL;
+    if (!path || !out) return leat__fail(error, LEAT_EINVAL, "leat_lm_open: path and lm may not be NULL");
+    int status = take_options(&wanted, options, error);
+    if (status == LEAT_OK) status = new_model(&wanted, &lm, error);
+    if (status) return status;
+    status = leat__gguf_open(path, (wanted.flags & LEAT_LM_COPY) != 0, &lm->file, error);
     if (status == LEAT_OK) {
-        status = load(lm, &wanted, failure);
-        if (status) leat__fail_prefix(failure, status, "%s", path);
+        status = load(lm, &wanted, error);
+        if (status) leat__fail_prefix(error, status, "%s", path);
     }
     return finish(lm, status, start, out);
 }
 
 int leat_lm_open_memory(const void *data, size_t bytes, const leat_lm_options *options, leat_lm **out, leat_error *error) {
-    leat_error ignored = {0}, *failure = error ? error : &ignored;
     leat_lm_options wanted;
+    leat_lm *lm;
     int64_t start = leat__now_ns();
-    *out = NULL;
-    leat_lm *lm = new_model(options, &wanted, failure);
-    if (!lm) return failure->status;
-    int status = leat_gguf_open_memory(data, bytes, &lm->file, failure);
-    if (status == LEAT_OK) status = load(lm, &wanted, failure);
+    if (out) *out = NULL;
+    if (!data || !out) return leat__fail(error, LEAT_EINVAL, "leat_lm_open_memory: data and lm may not be NULL");
+    int status = take_options(&wanted, options, error);
+    if (status == LEAT_OK) status = new_model(&wanted, &lm, error);
+    if (status) return status;
+    status = leat_gguf_open_memory(data, bytes, &lm->file, error);
+    if (status == LEAT_OK) status = load(lm, &wanted, error);
     return finish(lm, status, start, out);
 }
 
 leat_lm *leat_lm_ref(leat_lm *lm) {
-    atomic_fetch_add_explicit(&lm->references, 1, memory_order_relaxed);
+    if (lm) atomic_fetch_add_explicit(&lm->references, 1, memory_order_relaxed);
     return lm;
 }
 
@@ -200,6 +208,9 @@ void leat_lm_unref(leat_lm *lm) {
     leat__free(lm);
 }
 
-void leat_lm_get_info(const leat_lm *lm, leat_lm_info *info) { *info = lm->info; }
-const leat_tokenizer *leat_lm_tokenizer(const leat_lm *lm) { return lm->tokenizer; }
-const leat_gguf *leat_lm_gguf(const leat_lm *lm) { return lm->file; }
+void leat_lm_get_info(const leat_lm *lm, leat_lm_info *info) {
+    if (info) *info = lm ? lm->info : (leat_lm_info){0};
+}
+
+const leat_tokenizer *leat_lm_tokenizer(const leat_lm *lm) { return lm ? lm->tokenizer : NULL; }
+const leat_gguf *leat_lm_gguf(const leat_lm *lm) { return lm ? lm->file : NULL; }

@@ -7,13 +7,16 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/options.h"
 #include "lm/lm_impl.h"
 
 #define DEFAULT_CONTEXT 8192
 #define DEFAULT_BATCH 512
 #define MAX_CONTEXT (1 << 24)
 
-void leat_lm_session_options_default(leat_lm_session_options *options) { *options = (leat_lm_session_options){.size = sizeof *options}; }
+void leat_lm_session_options_default(leat_lm_session_options *options) {
+    if (options) *options = (leat_lm_session_options){.size = sizeof *options};
+}
 
 /* ---- opening ----------------------------------------------------------------------------------------------------------------- */
 
@@ -53,9 +56,10 @@ static int allocate(leat_lm_session *s, const leat_lm_session_options *o, leat_e
 int leat_lm_session_open(leat_lm *lm, const leat_lm_session_options *options, leat_lm_session **out, leat_error *error) {
     leat_lm_session_options wanted;
     leat_lm_session_options_default(&wanted);
-    if (options) memcpy(&wanted, options, options->size < sizeof wanted ? options->size : sizeof wanted);
-    *out = NULL;
-    int status = check_options(lm, &wanted, error);
+    if (out) *out = NULL;
+    if (!lm || !out) return leat__fail(error, LEAT_EINVAL, "leat_lm_session_open: lm and session may not be NULL");
+    int status = leat__take_options(&wanted, sizeof wanted, options, "leat_lm_session_options", error);
+    if (status == LEAT_OK) status = check_options(lm, &wanted, error);
     if (status) return status;
     leat_lm_session *s = leat__calloc(1, sizeof *s, LEAT_MEMORY_PLAN);
     if (!s) return leat__fail(error, LEAT_ENOMEM, "out of memory for a session");
@@ -81,7 +85,7 @@ void leat_lm_session_close(leat_lm_session *s) {
     leat__free(s);
 }
 
-leat_lm *leat_lm_session_model(const leat_lm_session *session) { return session->lm; }
+leat_lm *leat_lm_session_model(const leat_lm_session *session) { return session ? session->lm : NULL; }
 
 /* ---- evaluation ---------------------------------------------------------------------------------------------------------------- */
 
@@ -133,7 +137,8 @@ static int feed(leat_lm_session *s, const int32_t *tokens, int64_t count, float 
 
 static int check_request(const leat_lm_session *s, const int32_t *tokens, int64_t count, leat_error *error) {
     if (count > 0 && s->lm->arch->traits & LM_TRAIT_ENCODER) return leat__fail(error, LEAT_EUNSUPPORTED, "%s models embed texts and do not continue them", s->lm->arch->name);
-    if (count < 0) return leat__fail(error, LEAT_EINVAL, "the number of tokens is negative");
+    if (count < 0) return leat__fail(error, LEAT_EINVAL, "count is %lld: the number of tokens may not be negative", (long long)count);
+    if (count > 0 && !tokens) return leat__fail(error, LEAT_EINVAL, "tokens is NULL, and count %lld", (long long)count);
     if (count > s->kv->capacity)
         return leat__fail(error, LEAT_ELIMIT, "%lld tokens do not fit the context of %d", (long long)count, (int)s->kv->capacity);
     return leat__lm_check_tokens(s->lm, tokens, count, error);
@@ -159,28 +164,44 @@ int leat__lm_session_extend(leat_lm_session *s, const int32_t *tokens, int64_t c
 
 /* ---- the public calls ------------------------------------------------------------------------------------------------------------ */
 
+/* Whether a call may use the session now, for itself. */
+int leat__lm_session_free(const leat_lm_session *s, const char *call, leat_error *error) {
+    if (!s) return leat__fail(error, LEAT_EINVAL, "%s: session may not be NULL", call);
+    return s->generation_busy && s->generation_busy(s) ? leat__fail(error, LEAT_ESTATE, "a generation of this session is in flight") : LEAT_OK;
+}
+
 int leat_lm_sync(leat_lm_session *s, const int32_t *tokens, int64_t count, leat_error *error) {
-    if (s->generation_busy && s->generation_busy(s)) return leat__fail(error, LEAT_ESTATE, "a generation of this session is in flight");
+    int status = leat__lm_session_free(s, "leat_lm_sync", error);
+    if (status) return status;
     atomic_store(&s->cancelled, 0);
     return leat__lm_session_sync(s, tokens, count, NULL, error);
 }
 
 int leat_lm_sync_logits(leat_lm_session *s, const int32_t *tokens, int64_t count, float *logits, leat_error *error) {
-    if (s->generation_busy && s->generation_busy(s)) return leat__fail(error, LEAT_ESTATE, "a generation of this session is in flight");
+    int status = leat__lm_session_free(s, "leat_lm_sync_logits", error);
+    if (status == LEAT_OK && !logits && count > 0) status = leat__fail(error, LEAT_EINVAL, "logits is NULL, and count %lld", (long long)count);
+    if (status) return status;
     atomic_store(&s->cancelled, 0);
     return leat__lm_session_sync(s, tokens, count, logits, error);
 }
 
 void leat_lm_session_tokens(const leat_lm_session *s, const int32_t **tokens, int64_t *count) {
-    *tokens = s->tokens;
-    *count = s->kv->length;
+    if (tokens) *tokens = s ? s->tokens : NULL;
+    if (count) *count = s ? s->kv->length : 0;
 }
 
 int leat_lm_logits(const leat_lm_session *s, const float **logits) {
-    *logits = s->has_logits ? s->logits : NULL;
-    return s->has_logits ? LEAT_OK : LEAT_ESTATE;
+    if (logits) *logits = NULL;
+    if (!s || !logits) return LEAT_EINVAL;
+    if (!s->has_logits) return LEAT_ESTATE;
+    *logits = s->logits;
+    return LEAT_OK;
 }
 
-void leat_lm_cancel(leat_lm_session *s) { atomic_store(&s->cancelled, 1); }
+void leat_lm_cancel(leat_lm_session *s) {
+    if (s) atomic_store(&s->cancelled, 1);
+}
 
-void leat_lm_session_get_stats(const leat_lm_session *s, leat_lm_session_stats *stats) { *stats = s->stats; }
+void leat_lm_session_get_stats(const leat_lm_session *s, leat_lm_session_stats *stats) {
+    if (stats) *stats = s ? s->stats : (leat_lm_session_stats){0};
+}

@@ -101,7 +101,9 @@ static size_t list_parts(const leat_lm_session *s, uint32_t length, int has_logi
 
 int leat_lm_session_save(const leat_lm_session *s, const char *path, leat_error *error) {
     header h;
-    if (s->generation_busy && s->generation_busy(s)) return leat__fail(error, LEAT_ESTATE, "a generation of this session is in flight");
+    int status = leat__lm_session_free(s, "leat_lm_session_save", error);
+    if (status) return status;
+    if (!path) return leat__fail(error, LEAT_EINVAL, "leat_lm_session_save: path may not be NULL");
     leat_file_part *parts = leat__calloc(part_count(s) + 1, sizeof *parts, LEAT_MEMORY_OTHER);
     if (!parts) return leat__fail(error, LEAT_ENOMEM, "%s: out of memory", path);
     fill_header(s, &h);
@@ -110,7 +112,7 @@ int leat_lm_session_save(const leat_lm_session *s, const char *path, leat_error 
     uint64_t hash = 0;
     for (size_t i = 0; i < n; i++) hash = hash_bytes(hash, parts[i].data, parts[i].bytes);
     h.hash = hash;
-    int status = leat__write_parts(path, parts, n, error);
+    status = leat__write_parts(path, parts, n, error);
     leat__free(parts);
     return status;
 }
@@ -169,10 +171,12 @@ static int load(leat_lm_session *s, const leat_mapping *file, leat_file_part *pa
 
 int leat_lm_session_load(leat_lm_session *s, const char *path, leat_error *error) {
     leat_mapping file;
-    if (s->generation_busy && s->generation_busy(s)) return leat__fail(error, LEAT_ESTATE, "a generation of this session is in flight");
+    int status = leat__lm_session_free(s, "leat_lm_session_load", error);
+    if (status) return status;
+    if (!path) return leat__fail(error, LEAT_EINVAL, "leat_lm_session_load: path may not be NULL");
     leat__lm_kv_truncate(s->kv, 0);
     s->has_logits = 0;
-    int status = leat__map_file(path, &file, error);
+    status = leat__map_file(path, &file, error);
     if (status) return status;
     leat_file_part *parts = leat__calloc(part_count(s), sizeof *parts, LEAT_MEMORY_OTHER);
     status = parts ? load(s, &file, parts, error) : leat__fail(error, LEAT_ENOMEM, "out of memory");

@@ -13,6 +13,7 @@
 #define VERY_LIKELY 1e30f
 
 void leat_sampling_default(leat_sampling *sampling) {
+    if (!sampling) return;
     *sampling = (leat_sampling){.size = sizeof *sampling, .temperature = 0.8f, .top_k = 40, .top_p = 0.95f, .min_p = 0.05f, .typical_p = 1, .repeat_penalty = 1,
                                 .penalty_last = 64, .mirostat_tau = 5, .mirostat_eta = 0.1f};
 }
@@ -75,6 +76,7 @@ static int check_bias(const leat_sampling *o, int32_t vocabulary, leat_error *er
 }
 
 int leat__sampling_check(const leat_sampling *o, int32_t vocabulary, leat_error *error) {
+    if (o->size < sizeof *o) return leat__fail(error, LEAT_EINVAL, "sampling.size is %zu, not %zu: begin with leat_sampling_default()", o->size, sizeof *o);
     if (!(o->temperature >= 0 && o->temperature <= 1e6f)) return out_of_range(error, "temperature", (double)o->temperature, "0 (greedy) to 1e6");
     if (o->top_k < 0) return out_of_range(error, "top_k", o->top_k, "0 (off) or more");
     if (!(o->top_p >= 0 && o->top_p <= 1)) return out_of_range(error, "top_p", (double)o->top_p, "0 to 1 (off)");

@@ -84,6 +84,7 @@ int leat_tokenizer_decode(const leat_tokenizer *t, const int32_t *tokens, int64_
 }
 
 size_t leat_utf8_complete(const char *text, size_t bytes) {
+    if (!text) return 0;
     for (size_t back = 1; back <= 3 && back <= bytes; back++) {
         uint8_t byte = (uint8_t)text[bytes - back];
         if ((byte & 0xC0) == 0x80) continue; /* a continuation: its first byte is further left */

@@ -251,8 +251,8 @@ static int open_vocabulary(leat_tokenizer *t, const leat_gguf *file, leat_error 
 }
 
 int leat_tokenizer_open(const leat_gguf *file, leat_tokenizer **tokenizer, leat_error *error) {
+    if (tokenizer) *tokenizer = NULL;
     if (!file || !tokenizer) return leat__fail(error, LEAT_EINVAL, "leat_tokenizer_open: file and tokenizer may not be NULL");
-    *tokenizer = NULL;
     leat_tokenizer *t = leat__calloc(1, sizeof *t, LEAT_MEMORY_GRAPH);
     if (!t) return leat__fail(error, LEAT_ENOMEM, "tokenizer: out of memory");
     int status = open_vocabulary(t, file, error);
@@ -274,7 +274,9 @@ void leat_tokenizer_close(leat_tokenizer *t) {
     leat__free(t);
 }
 
-void leat_tokenizer_get_info(const leat_tokenizer *tokenizer, leat_tokenizer_info *info) { *info = tokenizer->info; }
-int leat_tokenizer_type(const leat_tokenizer *t, int32_t token) { return token >= 0 && token < t->info.tokens ? t->types[token] : 0; }
-float leat_tokenizer_score(const leat_tokenizer *t, int32_t token) { return token >= 0 && token < t->info.tokens ? t->scores[token] : 0; }
-int32_t leat_tokenizer_find(const leat_tokenizer *t, const char *piece, size_t bytes) { return piece && bytes ? leat__tok_find(t, piece, bytes) : -1; }
+void leat_tokenizer_get_info(const leat_tokenizer *tokenizer, leat_tokenizer_info *info) {
+    if (info) *info = tokenizer ? tokenizer->info : (leat_tokenizer_info){.bos = -1, .eos = -1, .eot = -1, .unk = -1, .sep = -1, .pad = -1};
+}
+int leat_tokenizer_type(const leat_tokenizer *t, int32_t token) { return t && token >= 0 && token < t->info.tokens ? t->types[token] : 0; }
+float leat_tokenizer_score(const leat_tokenizer *t, int32_t token) { return t && token >= 0 && token < t->info.tokens ? t->scores[token] : 0; }
+int32_t leat_tokenizer_find(const leat_tokenizer *t, const char *piece, size_t bytes) { return t && piece && bytes ? leat__tok_find(t, piece, bytes) : -1; }
