@@ -1,6 +1,6 @@
 /* qdot.h - rows of stored weights times a few vectors: the kernels under qmat.h.
  *
- *   round   one token's x [cols] to 8 bits, as qmat.h says.  All variants give the same bits.
+ *   round   token t of X to 8 bits, as qmat.h says: fills all but split, pairs and joint.  All variants give the same bits.
  *   rows    y[t * ldy + r] = W[r] . X[t], r < rows, t < act->n <= LEAT_QMAT_FEW; one entry for each of GGUF's numbers, NULL where there is no such format
  *
  * A row's value depends on the row and the token alone, not on its neighbours in the call.  Nothing is read behind the last row. */
@@ -15,7 +15,7 @@
 typedef void (*leat_qdot_rows)(const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy);
 
 typedef struct leat_qdot_kernels {
-    void (*round)(const float *x, int64_t cols, int8_t *q, float *scale, float *bias, int16_t *sum);
+    void (*round)(const leat_qact *act, int64_t t);
     leat_qdot_rows rows[LEAT_QDOT_TYPES];
     leat_isa       isa;
 } leat_qdot_kernels;
@@ -25,7 +25,7 @@ void leat__qdot_init(leat_isa level);
 void leat__qdot_fill_ref(leat_qdot_kernels *table);
 void leat__qdot_fill_avx2(leat_qdot_kernels *table);
 void leat__qdotfloat_fill_avx2(leat_qdot_kernels *table);
-void leat__qdot_round_avx2(const float *x, int64_t cols, int8_t *q, float *scale, float *bias, int16_t *sum);
+void leat__qdot_round_avx2(const leat_qact *act, int64_t t);
 void leat__qdot_fill_avx512vnni(leat_qdot_kernels *table);
 void leat__qdotwide_fill_avx512vnni(leat_qdot_kernels *table);
 

@@ -161,29 +161,58 @@ FLOAT_ROWS(bf16)
 
 /* ---- activations ------------------------------------------------------------------------------------------------------------ */
 
-static void round_32(const float *x, int n, int8_t *q, float *scale, float *bias, int16_t *sum) {
+/* The largest size of 32; 0 where that is next to nothing, NaN where an x is no finite number. */
+static float size_of(const float *x) {
     float largest = 0;
-    int   finite = 1, total = 0;
-    for (int i = 0; i < n; i++) {
-        if (!(fabsf(x[i]) <= 3.4028235e38f)) finite = 0;
+    for (int i = 0; i < 32; i++) {
+        if (!(fabsf(x[i]) <= 3.4028235e38f)) return NAN;
         if (fabsf(x[i]) > largest) largest = fabsf(x[i]);
     }
-    int   zero = !finite || largest < LEAT_QACT_TINY;
-    float factor = zero ? 0 : 127.0f / largest;
-    *scale = finite ? zero ? 0 : largest / 127.0f : NAN;
-    for (int h = 0; h < 2; h++) {
-        sum[h] = 0;
-        for (int i = 16 * h; i < 16 * h + 16; i++) {
-            q[i] = zero || i >= n ? 0 : (int8_t)rintf(x[i] * factor);
-            sum[h] = (int16_t)(sum[h] + q[i]);
-        }
-        total += sum[h];
-    }
-    *bias = *scale * (float)total;
+    return largest < LEAT_QACT_TINY ? 0 : largest;
 }
 
-static void round_token(const float *x, int64_t cols, int8_t *q, float *scale, float *bias, int16_t *sum) {
-    for (int64_t i = 0; i < cols; i += 32) round_32(x + i, cols - i < 32 ? (int)(cols - i) : 32, q + i, scale + i / 32, bias + i / 32, sum + i / 16);
+static void round_group(const float *x, float factor, const leat_qact *act, int64_t g) {
+    int8_t  *q = act->q + 32 * g;
+    int16_t *sum = act->sum + 2 * g;
+    int      negative = 0;
+    sum[0] = sum[1] = 0;
+    for (int i = 0; i < 32; i++) {
+        q[i] = factor > 0 ? (int8_t)rintf(x[i] * factor) : 0;
+        sum[i / 16] = (int16_t)(sum[i / 16] + q[i]);
+        if (q[i] < 0) negative -= q[i];
+        act->size[32 * g + i] = (uint8_t)(q[i] < 0 ? -q[i] : q[i]);
+    }
+    act->bias[g] = act->scale[g] * (float)(sum[0] + sum[1]);
+    act->lack[g] = act->scale[g] * (float)negative;
+}
+
+/* 256 elements, groups from g on. */
+static void round_chunk(const float *x, const leat_qact *act, int64_t g) {
+    float size[8], most = 0;
+    int   finite = 1;
+    for (int j = 0; j < 8; j++) {
+        size[j] = size_of(x + 32 * j);
+        if (isnan(size[j])) finite = 0;
+        else if (size[j] > most) most = size[j];
+    }
+    const float unit = most / (127.0f * LEAT_QACT_GRAINS), step = most > 0 ? LEAT_QACT_GRAINS / most : 0;
+    act->unit[g / 8] = finite ? unit : NAN;
+    for (int j = 0; j < 8; j++) {
+        float grain = isnan(size[j]) ? 0 : fminf(ceilf(size[j] * step), LEAT_QACT_GRAINS), scale = unit * grain;
+        act->scale[g + j] = isnan(size[j]) ? NAN : scale;
+        act->grain[2 * (g + j)] = act->grain[2 * (g + j) + 1] = (int16_t)grain;
+        round_group(x + 32 * j, grain > 0 ? 1.0f / scale : 0, act, g + j);
+    }
+}
+
+static void round_token(const leat_qact *act, int64_t t) {
+    const float *x = act->x + t * act->ld;
+    int64_t      g = t * act->groups, i = 0;
+    for (; i + 256 <= act->cols; i += 256, g += 8) round_chunk(x + i, act, g);
+    if (i == act->cols) return;
+    float rest[256] = {0};
+    memcpy(rest, x + i, (size_t)(act->cols - i) * sizeof *x);
+    round_chunk(rest, act, g);
 }
 
 void leat__qdot_fill_ref(leat_qdot_kernels *t) {

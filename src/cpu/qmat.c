@@ -13,19 +13,31 @@ static size_t aligned(size_t bytes) { return (bytes + LEAT_ALIGN - 1) / LEAT_ALI
 
 size_t leat__qact_bytes(int64_t n, int64_t cols) {
     size_t groups = (size_t)n * (size_t)groups_of(cols);
-    return 3 * GROUP * groups + aligned(8 * groups) + 3 * aligned(4 * groups) + LEAT_TAIL_BYTES;
+    return 4 * GROUP * groups + aligned(8 * groups) + 5 * aligned(4 * groups) + aligned(groups / 2) + LEAT_TAIL_BYTES;
+}
+
+/* The next `bytes` of the memory. */
+static void *take(char **at, size_t bytes) {
+    void *piece = *at;
+    *at += aligned(bytes);
+    return piece;
 }
 
 void leat__qact_init(leat_qact *act, void *memory, const float *x, int64_t n, int64_t cols, int64_t ld) {
-    size_t  groups = (size_t)n * (size_t)groups_of(cols);
-    int8_t *at = memory;
-    *act = (leat_qact){.n = n, .cols = cols, .ld = ld, .groups = groups_of(cols), .x = x, .q = at};
-    act->split = at += GROUP * groups;
-    act->pairs = at += GROUP * groups;
-    act->joint = (float *)(at += GROUP * groups);
-    act->scale = (float *)(at += aligned(8 * groups));
-    act->bias = (float *)(at += aligned(4 * groups));
-    act->sum = (int16_t *)(at + aligned(4 * groups));
+    size_t groups = (size_t)n * (size_t)groups_of(cols);
+    char  *at = memory;
+    *act = (leat_qact){.n = n, .cols = cols, .ld = ld, .groups = groups_of(cols), .x = x};
+    act->q = take(&at, GROUP * groups);
+    act->split = take(&at, GROUP * groups);
+    act->pairs = take(&at, GROUP * groups);
+    act->size = take(&at, GROUP * groups);
+    act->joint = take(&at, 8 * groups);
+    act->scale = take(&at, 4 * groups);
+    act->bias = take(&at, 4 * groups);
+    act->lack = take(&at, 4 * groups);
+    act->sum = take(&at, 4 * groups);
+    act->grain = take(&at, 4 * groups);
+    act->unit = take(&at, groups / 2);
 }
 
 int leat__qact_wanted(int type) { return type != 0 && type != 1 && type != 30; }
@@ -47,12 +59,7 @@ static void reorder(leat_qact *act, int64_t token) {
 
 void leat__qact_round(leat_qact *act, int64_t first, int64_t count) {
     for (int64_t t = first; t < first + count; t++) {
-        int64_t at = t * act->groups, used = (act->cols + GROUP - 1) / GROUP, rest = act->groups - used;
-        leat__qdot.round(act->x + t * act->ld, act->cols, act->q + GROUP * at, act->scale + at, act->bias + at, act->sum + 2 * at);
-        memset(act->q + GROUP * (at + used), 0, (size_t)(GROUP * rest));
-        memset(act->scale + at + used, 0, (size_t)rest * sizeof(float));
-        memset(act->bias + at + used, 0, (size_t)rest * sizeof(float));
-        memset(act->sum + 2 * (at + used), 0, (size_t)rest * 2 * sizeof(int16_t));
+        leat__qdot.round(act, t);
         if (act->n <= LEAT_QMAT_FEW) reorder(act, t);
     }
 }

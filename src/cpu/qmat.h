@@ -3,7 +3,8 @@
  *   Y[t][r] = sum_k W[r][k] * X[t][k]        W [rows, cols] in a block format of blocks.h, in place      X [n, cols] float32
  *
  * Block formats: X is rounded once, by leat__qact_round(), to 8 bits with one scale for each 32 elements; products are integer sums of 32 (or 16, where a
- * format's scales are of 16), scaled and added in float32.  Float formats (F32, F16, BF16) use X as it is.
+ * format's scales are of 16), scaled and added in float32.  Scales of a chunk of 256 are whole multiples (1 to 255) of one unit, so that formats whose own
+ * scales are integers of 7 bits or less can sum a chunk without leaving the integers, and exactly.  Float formats (F32, F16, BF16) use X as it is.
  *
  *   leat_qact    X in the form that the weights' format wants; one serves any number of matrices
  *   leat_qmat    W
@@ -37,9 +38,13 @@ typedef struct leat_qact {
     int8_t      *q;             /* [n, groups, 32] */
     int8_t      *split;         /* for few tokens: q, the halves of 4 groups put together: first halves of groups 4i..4i+3, then their second halves */
     int8_t      *pairs;         /* for few tokens: q, groups in the order 0 2 1 3 of each 4 */
-    float       *scale;         /* [n, groups] */
+    float       *scale;         /* [n, groups]: unit * grain */
     float       *bias;          /* [n, groups]: scale * sum of the 32 q */
     int16_t     *sum;           /* [n, groups, 2] of 16 q */
+    float       *unit;          /* [n, groups / 8]; NaN where a scale is */
+    int16_t     *grain;         /* [n, groups, 2] scale / unit, 0..LEAT_QACT_GRAINS, twice */
+    uint8_t     *size;          /* [n, groups, 32] |q| */
+    float       *lack;          /* [n, groups]: scale * sum of the |q| of negative q: what |q| times w lacks where w's bits, not its sign, are turned over */
     float       *joint;         /* for few tokens: [n, groups / 8, 16] scale 0..3, bias 0..3, scale 4..7, bias 4..7 of each 8 groups */
 } leat_qact;
 
@@ -49,9 +54,12 @@ size_t leat__qact_bytes(int64_t n, int64_t cols);
 void leat__qact_init(leat_qact *act, void *memory, const float *x, int64_t n, int64_t cols, int64_t ld);
 /* Whether this format wants X rounded. */
 int leat__qact_wanted(int type);
-/* Rounds tokens [first, first + count): q = x * (127 / max|x|) to nearest even, scale = max|x| / 127, of each 32.  Where max|x| < LEAT_QACT_TINY all are
- * zero; where an x is no finite number q is 0 and scale NaN, so that products with it are NaN. */
+/* Rounds tokens [first, first + count).  In each chunk of 256: unit = max|x| / (127 * 255); in each group of 32: grain = max|x| / (127 * unit), rounded up,
+ * scale = unit * grain, q = x / scale to nearest even, at most 127 in size.  So a group loses up to a grain of its precision: where it is 1 / n of
+ * the chunk's largest, n / 255 at most.  Groups whose max|x| < LEAT_QACT_TINY are zero, scale included; where an x is no finite number all q are 0 and
+ * scale is NaN, so that products with it are NaN. */
 #define LEAT_QACT_TINY 1e-30f
+#define LEAT_QACT_GRAINS 255
 void leat__qact_round(leat_qact *act, int64_t first, int64_t count);
 
 /* Bytes of scratch that one thread needs for any product of `cols`. */

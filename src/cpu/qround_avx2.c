@@ -5,7 +5,7 @@
 
 #include "cpu/qdot.h"
 
-enum { GROUP = 32 };
+enum { GROUP = 32, CHUNK = 256 };
 
 static inline float largest_of(__m256 v) {
     __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
@@ -13,48 +13,74 @@ static inline float largest_of(__m256 v) {
     return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
 }
 
-/* Sum of 16 bytes. */
-static inline int sum_of(__m128i q) {
-    __m128i biased = _mm_sad_epu8(_mm_xor_si128(q, _mm_set1_epi8((char)0x80)), _mm_setzero_si128());
-    return _mm_cvtsi128_si32(biased) + _mm_extract_epi16(biased, 4) - 16 * 128;
-}
-
-static inline void round_32(const float *x, int8_t *q, float *scale, float *bias, int16_t *sum) {
+/* The largest size of 32; NaN where one is no finite number. */
+static inline float size_of(const float *x) {
     const __m256 magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff)), most = _mm256_set1_ps(3.4028235e38f);
-    __m256 v[4], a[4];
+    __m256 a[4];
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) v[i] = _mm256_loadu_ps(x + 8 * i);
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) a[i] = _mm256_and_ps(v[i], magnitude);
+    for (int i = 0; i < 4; i++) a[i] = _mm256_and_ps(_mm256_loadu_ps(x + 8 * i), magnitude);
     __m256 finite = _mm256_and_ps(_mm256_and_ps(_mm256_cmp_ps(a[0], most, _CMP_LE_OQ), _mm256_cmp_ps(a[1], most, _CMP_LE_OQ)),
                                   _mm256_and_ps(_mm256_cmp_ps(a[2], most, _CMP_LE_OQ), _mm256_cmp_ps(a[3], most, _CMP_LE_OQ)));
     float largest = largest_of(_mm256_max_ps(_mm256_max_ps(a[0], a[1]), _mm256_max_ps(a[2], a[3])));
-    int   whole = _mm256_movemask_ps(finite) == 255;
-    if (!whole || largest < LEAT_QACT_TINY) {
-        memset(q, 0, GROUP);
-        sum[0] = sum[1] = 0;
-        *scale = *bias = whole ? 0 : NAN;
-        return;
-    }
-    __m256  factor = _mm256_set1_ps(127.0f / largest);
-    __m256i n[4];
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) n[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], factor));
-    __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(n[0], n[1]), _mm256_packs_epi32(n[2], n[3]));
-    bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)); /* packing goes by halves */
-    _mm256_storeu_si256((__m256i *)(void *)q, bytes);
-    int low = sum_of(_mm256_castsi256_si128(bytes)), high = sum_of(_mm256_extracti128_si256(bytes, 1));
-    sum[0] = (int16_t)low;
-    sum[1] = (int16_t)high;
-    *scale = largest / 127.0f;
-    *bias = *scale * (float)(low + high);
+    return _mm256_movemask_ps(finite) == 255 ? largest : NAN;
 }
 
-void leat__qdot_round_avx2(const float *x, int64_t cols, int8_t *q, float *scale, float *bias, int16_t *sum) {
-    int64_t i = 0;
-    for (; i + GROUP <= cols; i += GROUP) round_32(x + i, q + i, scale + i / GROUP, bias + i / GROUP, sum + i / 16);
-    if (i == cols) return;
-    float rest[GROUP] = {0};
-    memcpy(rest, x + i, (size_t)(cols - i) * sizeof *x);
-    round_32(rest, q + i, scale + i / GROUP, bias + i / GROUP, sum + i / 16);
+/* Sums of bytes from 0 to 255: of the first and of the last 16. */
+static inline void sums_of(__m256i bytes, int *low, int *high) {
+    __m256i eights = _mm256_sad_epu8(bytes, _mm256_setzero_si256());
+    __m256i both = _mm256_add_epi32(eights, _mm256_unpackhi_epi64(eights, eights));
+    *low = _mm_cvtsi128_si32(_mm256_castsi256_si128(both));
+    *high = _mm_cvtsi128_si32(_mm256_extracti128_si256(both, 1));
+}
+
+static inline void round_group(const float *x, float factor, const leat_qact *act, int64_t g, int *total, int *negative) {
+    __m256i n[4], bytes = _mm256_setzero_si256();
+    if (factor > 0) {
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) n[i] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8 * i), _mm256_set1_ps(factor)));
+        bytes = _mm256_packs_epi16(_mm256_packs_epi32(n[0], n[1]), _mm256_packs_epi32(n[2], n[3]));
+        bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)); /* packing goes by halves */
+    }
+    __m256i sizes = _mm256_abs_epi8(bytes);
+    int     low, high, sizes_low, sizes_high;
+    sums_of(_mm256_xor_si256(bytes, _mm256_set1_epi8((char)0x80)), &low, &high);
+    sums_of(sizes, &sizes_low, &sizes_high);
+    _mm256_storeu_si256((__m256i *)(void *)(act->q + GROUP * g), bytes);
+    _mm256_storeu_si256((__m256i *)(void *)(act->size + GROUP * g), sizes);
+    act->sum[2 * g] = (int16_t)(low - 16 * 128);
+    act->sum[2 * g + 1] = (int16_t)(high - 16 * 128);
+    *total = low + high - 32 * 128;
+    *negative = (sizes_low + sizes_high - *total) / 2;
+}
+
+/* 256 elements, groups from g on. */
+static void round_chunk(const float *x, const leat_qact *act, int64_t g) {
+    _Alignas(32) float size[8], factor[8];
+    _Alignas(32) int   total[8], negative[8];
+    for (int j = 0; j < 8; j++) size[j] = size_of(x + GROUP * j);
+    __m256 all = _mm256_load_ps(size), broken = _mm256_cmp_ps(all, all, _CMP_UNORD_Q);
+    all = _mm256_and_ps(all, _mm256_cmp_ps(all, _mm256_set1_ps(LEAT_QACT_TINY), _CMP_GE_OQ));
+    const float most = largest_of(all), unit = most / (127.0f * LEAT_QACT_GRAINS), step = most > 0 ? LEAT_QACT_GRAINS / most : 0;
+    __m256      grain = _mm256_min_ps(_mm256_ceil_ps(_mm256_mul_ps(all, _mm256_set1_ps(step))), _mm256_set1_ps(LEAT_QACT_GRAINS));
+    __m256      scale = _mm256_mul_ps(_mm256_set1_ps(unit), grain);
+    __m256      some = _mm256_cmp_ps(grain, _mm256_setzero_ps(), _CMP_GT_OQ);
+    _mm256_store_ps(factor, _mm256_and_ps(_mm256_div_ps(_mm256_set1_ps(1), scale), some));
+    for (int j = 0; j < 8; j++) round_group(x + GROUP * j, factor[j], act, g + j, &total[j], &negative[j]);
+    __m256i whole = _mm256_cvtps_epi32(grain);
+    scale = _mm256_blendv_ps(scale, _mm256_set1_ps(NAN), broken);
+    act->unit[g / 8] = _mm256_movemask_ps(broken) ? NAN : unit;
+    _mm256_storeu_si256((__m256i *)(void *)(act->grain + 2 * g), _mm256_or_si256(whole, _mm256_slli_epi32(whole, 16)));
+    _mm256_storeu_ps(act->scale + g, scale);
+    _mm256_storeu_ps(act->bias + g, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_load_si256((const __m256i *)(const void *)total))));
+    _mm256_storeu_ps(act->lack + g, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_load_si256((const __m256i *)(const void *)negative))));
+}
+
+void leat__qdot_round_avx2(const leat_qact *act, int64_t t) {
+    const float *x = act->x + t * act->ld;
+    int64_t      g = t * act->groups, i = 0;
+    for (; i + CHUNK <= act->cols; i += CHUNK, g += CHUNK / GROUP) round_chunk(x + i, act, g);
+    if (i == act->cols) return;
+    float rest[CHUNK] = {0};
+    memcpy(rest, x + i, (size_t)(act->cols - i) * sizeof *x);
+    round_chunk(rest, act, g);
 }

@@ -200,35 +200,39 @@ static void values_do_not_depend_on_the_cut(void **state) {
 
 /* ---- rounding of activations -------------------------------------------------------------------------------------------------- */
 
-enum { MOST_COLS = 200, GROUPS = (MOST_COLS + 31) / 32 };
+enum { MOST_COLS = 600 };
 
-typedef struct rounded {
-    int8_t  q[32 * GROUPS];
-    float   scale[GROUPS], bias[GROUPS];
-    int16_t sum[2 * GROUPS];
-} rounded;
+static void assert_same_floats(const float *a, const float *b, int64_t n) {
+    for (int64_t i = 0; i < n; i++) assert_true(a[i] == b[i] || (isnan(a[i]) && isnan(b[i])));
+}
 
 static void rounding_gives_the_same_bits_at_every_level(void **state) {
     static const float odd[] = {0, 1e-31f, 1e-38f, 3.4028235e38f, INFINITY, -INFINITY, NAN, 0.5f, 127, -127};
     for (int round = 0; round < 400; round++) {
-        float  *x = kt_alloc(MOST_COLS);
-        int     cols = kt_int(1, MOST_COLS);
-        rounded want, got;
-        memset(&want, 0, sizeof want);
+        float    *x = kt_alloc(MOST_COLS);
+        int       cols = kt_int(1, MOST_COLS);
+        size_t    bytes = (leat__qact_bytes(1, cols) + 63) / 64 * 64;
+        void     *memory[2] = {aligned_alloc(64, bytes), aligned_alloc(64, bytes)};
+        leat_qact want, got;
         for (int i = 0; i < cols; i++) x[i] = round % 3 == 1 ? ldexpf(x[i], kt_int(-40, 40)) : round % 3 == 2 ? (float)kt_int(-254, 254) / 2 : x[i];
         if (round % 4 == 0) x[kt_int(0, cols - 1)] = odd[kt_int(0, (int)(sizeof odd / sizeof *odd) - 1)];
+        leat__qact_init(&want, memory[0], x, 1, cols, MOST_COLS);
+        leat__qact_init(&got, memory[1], x, 1, cols, MOST_COLS);
         leat__cpu_select(LEAT_ISA_REF);
-        leat__qdot.round(x, cols, want.q, want.scale, want.bias, want.sum);
+        leat__qact_round(&want, 0, 1);
         KT_EACH_LEVEL(level) {
-            memset(&got, 0, sizeof got);
-            leat__qdot.round(x, cols, got.q, got.scale, got.bias, got.sum);
-            assert_memory_equal(want.q, got.q, sizeof got.q);
-            assert_memory_equal(want.sum, got.sum, sizeof got.sum);
-            for (int g = 0; g < GROUPS; g++) {
-                assert_true(want.scale[g] == got.scale[g] || (isnan(want.scale[g]) && isnan(got.scale[g])));
-                assert_true(want.bias[g] == got.bias[g] || (isnan(want.bias[g]) && isnan(got.bias[g])));
-            }
+            memset(memory[1], 0xa5, bytes);
+            leat__qact_round(&got, 0, 1);
+            assert_memory_equal(want.q, got.q, (size_t)(32 * got.groups));
+            assert_memory_equal(want.size, got.size, (size_t)(32 * got.groups));
+            assert_memory_equal(want.sum, got.sum, (size_t)(4 * got.groups));
+            assert_memory_equal(want.grain, got.grain, (size_t)(4 * got.groups));
+            assert_same_floats(want.unit, got.unit, got.groups / 8);
+            assert_same_floats(want.scale, got.scale, got.groups);
+            assert_same_floats(want.bias, got.bias, got.groups);
+            assert_same_floats(want.lack, got.lack, got.groups);
         }
+        free(memory[0]), free(memory[1]);
         kt_free(x);
     }
 }

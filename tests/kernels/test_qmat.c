@@ -192,22 +192,33 @@ static void extremes_do_not_overflow(void **state) {
 
 /* ---- rounding ----------------------------------------------------------------------------------------------------------------- */
 
+static float largest_of(const problem *p, int64_t t, int64_t first, int64_t end) {
+    float largest = 0;
+    for (int64_t i = first; i < end && i < p->w.cols; i++) largest = fmaxf(largest, fabsf(p->x[t * p->ld + i]));
+    return largest < LEAT_QACT_TINY ? 0 : largest;
+}
+
 static void check_rounding(const problem *p, int64_t t, int64_t group) {
     int64_t      at = t * p->act.groups + group;
     int64_t      rest = p->w.cols - 32 * group;
     const float *x = p->x + t * p->ld + 32 * group;
-    float        largest = 0, scale = p->act.scale[at];
-    int          sums[2] = {0, 0}, n = rest < 0 ? 0 : rest < 32 ? (int)rest : 32;
-    for (int i = 0; i < n; i++) largest = fmaxf(largest, fabsf(x[i]));
-    assert_true(scale == (largest < LEAT_QACT_TINY ? 0 : largest / 127.0f));
+    float        scale = p->act.scale[at], unit = p->act.unit[at / 8];
+    double       own = largest_of(p, t, 32 * group, 32 * group + 32) / 127.0, all = largest_of(p, t, group / 8 * 256, group / 8 * 256 + 256) / 127.0;
+    int          sums[2] = {0, 0}, negative = 0, grain = p->act.grain[2 * at], n = rest < 0 ? 0 : rest < 32 ? (int)rest : 32;
+    assert_true(grain >= 0 && grain <= LEAT_QACT_GRAINS && grain == p->act.grain[2 * at + 1]);
+    assert_true(scale == unit * (float)grain && fabs(unit - all / LEAT_QACT_GRAINS) <= 1e-6 * unit);
+    assert_true(scale >= own * (1 - 1e-6) && scale <= own * (1 + 1e-6) + unit * 1.001);
     for (int i = 0; i < 32; i++) {
         int q = p->act.q[32 * at + i];
         assert_true(q >= -127 && fabs((i < n ? x[i] : 0) - (double)q * scale) <= 0.5001 * (double)scale + LEAT_QACT_TINY);
+        assert_int_equal(p->act.size[32 * at + i], abs(q));
         sums[i / 16] += q;
+        if (q < 0) negative -= q;
     }
     assert_int_equal(p->act.sum[2 * at], sums[0]);
     assert_int_equal(p->act.sum[2 * at + 1], sums[1]);
     assert_true(p->act.bias[at] == scale * (float)(sums[0] + sums[1]));
+    assert_true(p->act.lack[at] == scale * (float)negative);
 }
 
 static void rounds_to_nearest(void **state) {
