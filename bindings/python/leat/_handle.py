@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import Callable, Optional
+from typing import Callable, Optional, TypeVar
 
 from .errors import StateError, Status
 
@@ -72,6 +72,34 @@ class Handle:
     def exclusive(self) -> "Exclusive":
         """``with handle.exclusive() as pointer:`` is a call that may not overlap with another one of its kind."""
         return Exclusive(self)
+
+
+_Self = TypeVar("_Self", bound="Closable")
+
+
+class Closable:
+    """What owns a handle.  What close() leaves alive is said where a class does."""
+
+    _handle: Handle
+
+    def _hold(self, handle: Handle) -> None:
+        self._handle = handle
+        handle.finalize(self)
+
+    def close(self) -> None:
+        """Closes it; never waits: a run or generation inside is cancelled, and the last call to leave frees.  Any thread, and callbacks."""
+        self._handle.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether close() was called."""
+        return self._handle.closed
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class Exclusive:

@@ -25,7 +25,7 @@ import numpy as np
 
 from . import _abi
 from ._generate import Call, Generation, OnToken, Options, Piece, Prompt, Watcher, c_text, ids
-from ._handle import Handle, Stay
+from ._handle import Closable, Handle, Stay
 from ._library import check, fail, lib, path_bytes, text
 from .errors import LeatError, Status
 from .model import _plain
@@ -133,12 +133,12 @@ def _raw(value: Union[str, bytes]) -> bytes:
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
 
 
-class Model:
+class Model(Closable):
     """A GGUF model.
 
     path: the file; or give its bytes by ``Model.from_bytes``.  threads: of the model's own pool, 0 = all usable CPUs.  prefetch: read the weights ahead while
     opening.  lock: keep them in memory (mlock).  copy: read them into memory of this process, in huge pages, instead of mapping the file.  Raises FormatError,
-    UnsupportedError, LeatError (EIO, ENOMEM, ELIMIT).
+    UnsupportedError, LeatError (EIO, ENOMEM, ELIMIT).  Sessions outlive close() and keep the memory.
     """
 
     def __init__(self, path: "os.PathLike[str] | str", *, threads: int = 0, prefetch: bool = False, lock: bool = False,
@@ -162,8 +162,7 @@ class Model:
 
     def _adopt(self, pointer: ctypes.c_void_p, memory: object = None) -> None:
         assert pointer.value
-        self._handle = Handle(pointer.value, "model", lib.leat_lm_unref, parent=memory)
-        self._handle.finalize(self)
+        self._hold(Handle(pointer.value, "model", lib.leat_lm_unref, parent=memory))
 
     def _share(self) -> "Model":
         with self._handle as model:
@@ -260,20 +259,6 @@ class Model:
         with self.session() as session:
             return session.generate(prompt, **options)
 
-    def close(self) -> None:
-        """Closes the model; its sessions live on and keep the memory."""
-        self._handle.close()
-
-    @property
-    def closed(self) -> bool:
-        """Whether close() was called."""
-        return self._handle.closed
-
-    def __enter__(self) -> "Model":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         if self.closed:
@@ -311,8 +296,8 @@ def _interruptible(call: Callable[[], int], cancel: Callable[[], None]) -> int:
         raise
 
 
-class Session:
-    """One conversation: a KV cache and the tokens that it holds.  Open it by ``model.session()``."""
+class Session(Closable):
+    """One conversation: a KV cache and the tokens that it holds.  Open it by ``model.session()``.  Views stay valid after close()."""
 
     def __init__(self, model: Model, *, context: int = 0, batch: int = 0, kv_type: str = "f16", threads: int = 0) -> None:
         options, pointer, error = _abi.SessionOptions(), ctypes.c_void_p(), _abi.Error()
@@ -322,8 +307,7 @@ class Session:
         with model._handle as native:
             check(lib.leat_lm_session_open(native, options, pointer, error), error)
         assert pointer.value
-        self._handle = Handle(pointer.value, "session", lib.leat_lm_session_close, lib.leat_lm_cancel, parent=model._handle.parent)
-        self._handle.finalize(self)
+        self._hold(Handle(pointer.value, "session", lib.leat_lm_session_close, lib.leat_lm_cancel, parent=model._handle.parent))
         self._model = model._share()
         self._vocabulary = self._model.info.vocabulary
         self._context = self.stats.context
@@ -457,21 +441,6 @@ class Session:
         with self._handle.exclusive() as session:
             lib.leat_lm_session_get_stats(session, record)
             return SessionStats(**_plain(record))
-
-    def close(self) -> None:
-        """Closes the session.  A generation in progress is cancelled; views stay valid.  Any thread, and callbacks."""
-        self._handle.close()
-
-    @property
-    def closed(self) -> bool:
-        """Whether close() was called."""
-        return self._handle.closed
-
-    def __enter__(self) -> "Session":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class _Channel:
@@ -614,16 +583,18 @@ def generate_batch(sessions: Sequence[Session], prompts: Sequence[Prompt], *, on
     return made
 
 
-class Cache:
-    """Models by path: opened at first use, closed when the bytes of all exceed ``max_bytes`` (0 = no limit), least recently used first.  Any thread."""
+class Cache(Closable):
+    """Models by path: opened at first use, closed when the bytes of all exceed ``max_bytes`` (0 = no limit), least recently used first.  Any thread.
+
+    Models that are in use outlive close().
+    """
 
     def __init__(self, max_bytes: int = 0, *, threads: int = 0, prefetch: bool = False, lock: bool = False,
                  copy: bool = False) -> None:
         pointer, error = ctypes.c_void_p(), _abi.Error()
         check(lib.leat_lm_cache_open(max_bytes, _options(threads, prefetch, lock, copy), pointer, error), error)
         assert pointer.value
-        self._handle = Handle(pointer.value, "cache", lib.leat_lm_cache_close)
-        self._handle.finalize(self)
+        self._hold(Handle(pointer.value, "cache", lib.leat_lm_cache_close))
 
     def get(self, path: "os.PathLike[str] | str") -> Model:
         """The model of a file, opened if need be.  Closing it, or the cache, leaves the others' alone."""
@@ -639,13 +610,3 @@ class Cache:
         with self._handle as cache:
             lib.leat_lm_cache_get_stats(cache, record)
         return CacheStats(**_plain(record))
-
-    def close(self) -> None:
-        """Drops the cache's models; those in use live on."""
-        self._handle.close()
-
-    def __enter__(self) -> "Cache":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -19,7 +19,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 import numpy as np
 
 from . import _abi
-from ._handle import Handle, Stay
+from ._handle import Closable, Handle, Stay
 from ._library import check, fail, lib, path_bytes, text
 from .errors import Status, StateError
 
@@ -141,7 +141,7 @@ def _view(tensor: _abi.Tensor, owner: object, writable: bool = False) -> np.ndar
     return array
 
 
-class Model:
+class Model(Closable):
     """An ONNX model.
 
     path: the file; or give its bytes by ``Model.from_bytes``.  threads: of the model's own pool, 0 = all usable CPUs.  fusion=False keeps the graph as the
@@ -174,13 +174,12 @@ class Model:
             memory = np.frombuffer(data, np.uint8)
             check(lib.leat_model_open_memory(memory.ctypes.data, memory.nbytes, options, pointer, error), error)
         assert pointer.value
-        self._handle = Handle(pointer.value, "model", lib.leat_model_unref, parent=memory)
+        self._hold(Handle(pointer.value, "model", lib.leat_model_unref, parent=memory))
         self._own: Optional[Context] = None
         self._own_lock = threading.Lock()
         with self._handle as model:
             self._inputs = self._values(model, lib.leat_model_input_count, lib.leat_model_input_info)
             self._outputs = self._values(model, lib.leat_model_output_count, lib.leat_model_output_info)
-        self._handle.finalize(self)
 
     @staticmethod
     def _values(model: int, count: Any, info: Any) -> Tuple[ValueInfo, ...]:
@@ -268,18 +267,7 @@ class Model:
         own, self._own = self._own, None
         if own is not None:
             own.close()
-        self._handle.close()
-
-    @property
-    def closed(self) -> bool:
-        """Whether close() was called."""
-        return self._handle.closed
-
-    def __enter__(self) -> "Model":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        super().close()
 
     def __repr__(self) -> str:
         sides = [", ".join(f"{v.name} {v.dtype}{list(v.shape) if v.shape is not None else ''}" for v in side) for side in (self._inputs, self._outputs)]
@@ -305,8 +293,8 @@ class _Buffer:
         return self.raw[self.start: self.start + self.size].view(dtype).reshape(tuple(tensor.dims[: tensor.rank]))
 
 
-class Context:
-    """Buffers and plans of one thread.  Open it by ``model.context()``."""
+class Context(Closable):
+    """Buffers and plans of one thread.  Open it by ``model.context()``.  Arrays that were handed out outlive close()."""
 
     def __init__(self, model: Model, *, threads: int = 0, profile: bool = False, max_plans: int = 0, keep: Optional[str] = None) -> None:
         options, pointer, error = _abi.ContextOptions(), ctypes.c_void_p(), _abi.Error()
@@ -316,13 +304,12 @@ class Context:
         with model._handle as native:
             check(lib.leat_context_open(native, options, pointer, error), error)
         assert pointer.value
-        self._handle = Handle(pointer.value, "context", lib.leat_context_close, lib.leat_context_cancel,
-                              parent=model._handle.parent)
+        self._hold(Handle(pointer.value, "context", lib.leat_context_close, lib.leat_context_cancel,
+                          parent=model._handle.parent))
         self._inputs, self._outputs = model.inputs, model.outputs
         self._arrays: List[Optional[np.ndarray]] = [None] * len(self._inputs)
         self._buffers: List[Optional[_Buffer]] = [None] * len(self._outputs)
         self._sizes: Dict[Tuple[Any, ...], Tuple[int, ...]] = {}
-        self._handle.finalize(self)
 
     # ---- feeding
 
@@ -504,18 +491,3 @@ class Context:
                 output = values.pop("output")
                 found.append(NodeStats(shape=tuple(output.dims[: max(0, output.rank)]), **values))
         return found
-
-    def close(self) -> None:
-        """Closes the context.  A run in progress is cancelled; arrays that were handed out stay valid.  Any thread."""
-        self._handle.close()
-
-    @property
-    def closed(self) -> bool:
-        """Whether close() was called."""
-        return self._handle.closed
-
-    def __enter__(self) -> "Context":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -351,9 +351,22 @@ class Lifetime(unittest.TestCase):
             self.assertEqual((cache.stats.models, cache.stats.hits, cache.stats.misses), (1, 1, 1))
             one.close()
             self.assertGreater(two.tokenize(PROMPT).size, 0)
-            self.assertRaises(leat.LeatError, cache.get, "no/such.gguf")
+            with self.assertRaisesRegex(leat.LeatError, "no/such.gguf: .*No such file"):
+                cache.get("no/such.gguf")
         self.assertGreater(two.tokenize(PROMPT).size, 0)
         self.assertRaises(leat.StateError, cache.get, MODEL)
+
+    def test_closing_is_the_same_for_all(self):
+        onnx = leat.Model(ROOT / "models" / "abacus_cells.onnx")
+        model = lm.Model(MODEL)
+        for made in (onnx.context(), onnx, model.session(), model, lm.Cache()):
+            self.assertIs(made.closed, False)
+            with made as same:
+                self.assertIs(same, made)
+            self.assertIs(made.closed, True)
+            made.close()  # again: nothing
+            with made:  # harmless, what is called inside says that it is closed
+                pass
 
     def test_open_failures(self):
         with self.assertRaises(leat.LeatError) as caught:
