@@ -48,7 +48,16 @@ static leat_grammar_vocab *make_vocab(void) {
     return vocab;
 }
 
-static void check_mask(leat_grammar_state *s) {
+/* A mask looks at each place by itself, so a token may be in it that opens more ways of reading than a state holds. */
+static int opens_too_many(const leat_grammar_state *from, leat_grammar *g, const char *text, size_t bytes) {
+    leat_grammar_state *s;
+    if (leat_grammar_state_open(g, NULL, &s, NULL)) abort();
+    int too_many = leat_grammar_state_copy(s, from) == LEAT_OK && leat_grammar_state_accept(s, text, bytes) == LEAT_ELIMIT;
+    leat_grammar_state_close(s);
+    return too_many;
+}
+
+static void check_mask(leat_grammar_state *s, leat_grammar *g) {
     uint32_t mask[MASK], any = 0;
     int status = leat_grammar_state_mask(s, mask, MASK);
     if (status == LEAT_ELIMIT) return;
@@ -57,7 +66,7 @@ static void check_mask(leat_grammar_state *s) {
         size_t bytes = 0;
         int want = t == 2 ? leat_grammar_state_may_end(s) : 0, got = mask[t / 32] >> t % 32 & 1;
         if (t > 2 && leat_tokenizer_piece(tokenizer, t, 0, piece, sizeof piece, &bytes) == LEAT_OK) want = leat_grammar_state_allows(s, piece, bytes);
-        if (got != want) abort();
+        if (got != want && !(got && t > 2 && opens_too_many(s, g, piece, bytes))) abort();
         any |= (uint32_t)got;
     }
     if ((status == LEAT_OK) != any) abort();
@@ -71,14 +80,14 @@ static void read_bytes(leat_grammar *g, leat_grammar_vocab *vocab, const char *t
         return;
     }
     if (bytes % 8 == 7 && leat_grammar_state_open(g, NULL, &copy, NULL)) abort();
-    check_mask(s);
+    check_mask(s, g);
     for (size_t i = 0; i < bytes; i++) {
         int allows = leat_grammar_state_allows(s, text + i, 1), ends = leat_grammar_state_may_end(s);
         if (copy && i % 8 == 7 && leat_grammar_state_copy(copy, s) == LEAT_OK)
             if (leat_grammar_state_may_end(copy) != ends || leat_grammar_state_allows(copy, text + i, 1) != allows) abort();
         int status = leat_grammar_state_accept(s, text + i, 1);
         if ((status == LEAT_OK) != allows) abort();
-        if (i < 4) check_mask(s);
+        if (i < 4) check_mask(s, g);
         if (status == LEAT_OK) continue;
         if (leat_grammar_state_may_end(s) != ends) abort();
         break;

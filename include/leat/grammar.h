@@ -76,7 +76,8 @@ int leat_grammar_state_allows(leat_grammar_state *state, const char *text, size_
 /* 1 when the text so far is whole.  RT-safe. */
 int leat_grammar_state_may_end(const leat_grammar_state *state);
 
-/* Fills mask [words], words = ceil(tokens / 32): bit (t % 32) of word t / 32 is 1 exactly when token t may come next.  LEAT_OK: at least one bit is set.
+/* Fills mask [words], words = ceil(tokens / 32): bit (t % 32) of word t / 32 is 1 exactly when token t may come next (accept_token() may still
+ * refuse it with LEAT_ELIMIT, in grammars that can be read in thousands of ways).  LEAT_OK: at least one bit is set.
  * LEAT_EEND: behind an end token.  LEAT_ESTATE: nothing may follow (no token of the vocabulary spells what the grammar wants): the generation must end as a failure.
  * LEAT_ELIMIT as accept(), LEAT_EINVAL (words, no vocab).  On failure all bits are 0.  RT-safe: bounded by the size of the vocabulary's trie; typically some
  * microseconds, see docs/grammar.md. */
