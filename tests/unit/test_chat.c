@@ -1,4 +1,7 @@
-/* test_chat.c - chat formats: recognition by fragments, conversations as text (expected strings recorded from the authors' templates run by Jinja2), refusals. */
+/* test_chat.c - chat formats: recognition by fragments, conversations as text, refusals.
+ *
+ * Expected strings were recorded from the authors' templates run by Jinja2, but for those of alpaca and plain, which have no template, and of mistral-v3, whose template
+ * does not take these conversations: they were written by hand after the published descriptions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
