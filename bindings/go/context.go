@@ -60,8 +60,11 @@ func (m *Model) NewContext(options *ContextOptions) (*Context, error) {
 		return nil, err
 	}
 	c := &Context{model: m, inputs: make([]*Tensor, len(m.inputs)), places: make([]*Tensor, len(m.outputs))}
-	c.handle = native.NewHandle(unsafe.Pointer(raw), "context", func(p unsafe.Pointer) { C.leat_context_close((*C.leat_context)(p)) },
-		func(p unsafe.Pointer) { C.leat_context_cancel((*C.leat_context)(p)) })
+	memory := m.memory.Keep() // the model is entered and keeps it meanwhile
+	c.handle = native.NewHandle(unsafe.Pointer(raw), "context", func(p unsafe.Pointer) {
+		C.leat_context_close((*C.leat_context)(p))
+		memory.Drop()
+	}, func(p unsafe.Pointer) { C.leat_context_cancel((*C.leat_context)(p)) })
 	runtime.SetFinalizer(c, func(c *Context) { c.handle.Finalise() })
 	return c, nil
 }

@@ -253,6 +253,40 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+func TestOpenModelMemory(t *testing.T) {
+	model := openModel(t)
+	defer model.Close()
+	image := picture(t, 1, 64)
+	want := mustRun(t, newContext(t, model, image))
+	data, err := os.ReadFile(modelPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied, err := OpenModelMemory(data, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range data {
+		data[i] = 0xFF
+	}
+	c := newContext(t, copied, image)
+	memory := copied.memory
+	copied.Close()
+	equal(t, mustRun(t, c), want)
+	if memory.Pointer() == nil {
+		t.Fatal("the memory is gone before its last context")
+	}
+	c.Close()
+	if memory.Pointer() != nil {
+		t.Fatal("the memory is still there")
+	}
+	for _, bad := range [][]byte{nil, {}, []byte("no model")} {
+		if _, err := OpenModelMemory(bad, nil); !errors.Is(err, EFormat) {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestAsync(t *testing.T) {
 	model := openModel(t)
 	defer model.Close()

@@ -44,12 +44,15 @@ func (o *ModelOptions) raw() C.leat_model_options {
 // Model is an ONNX model: read-only, shared by contexts and goroutines.
 type Model struct {
 	handle          *native.Handle
+	memory          *native.Memory // that it was opened from, or nil
 	inputs, outputs []ValueInfo
 }
 
-func newModel(raw *C.leat_model) *Model {
-	m := &Model{handle: native.NewHandle(unsafe.Pointer(raw), "model", func(p unsafe.Pointer) {
+// newModel takes over a model and the memory that it reads.
+func newModel(raw *C.leat_model, memory *native.Memory) *Model {
+	m := &Model{memory: memory, handle: native.NewHandle(unsafe.Pointer(raw), "model", func(p unsafe.Pointer) {
 		C.leat_model_unref((*C.leat_model)(p))
+		memory.Drop()
 	}, nil)}
 	for i := 0; i < int(C.leat_model_input_count(raw)); i++ {
 		var info C.leat_value_info
@@ -78,7 +81,24 @@ func OpenModel(path string, options *ModelOptions) (*Model, error) {
 	if err := failure(C.leat_model_open(name, &wanted, &raw, &failed), &failed); err != nil {
 		return nil, err
 	}
-	return newModel(raw), nil
+	return newModel(raw, nil), nil
+}
+
+// OpenModelMemory opens a model from the bytes of an ONNX file, whose tensors must all be in it; options may be nil.  They are copied into memory of C's, once, which is freed
+// with the model and the last of its contexts: data is the caller's again when OpenModelMemory returns.
+func OpenModelMemory(data []byte, options *ModelOptions) (*Model, error) {
+	memory := native.CopyMemory(data)
+	if memory == nil {
+		return nil, native.Fail(ENoMem, "no memory for a model of %d bytes", len(data))
+	}
+	var raw *C.leat_model
+	var failed C.leat_error
+	wanted := options.raw()
+	if err := failure(C.leat_model_open_memory(memory.Pointer(), C.size_t(memory.Len()), &wanted, &raw, &failed), &failed); err != nil {
+		memory.Drop()
+		return nil, err
+	}
+	return newModel(raw, memory), nil
 }
 
 // ValueInfo is an input or output as the model declares it.

@@ -357,6 +357,11 @@ func (s *Session) Generate(ctx context.Context, request Request) (*Result, error
 		return nil, err
 	}
 	defer s.handle.LeaveAlone()
+	return s.generate(ctx, p, request)
+}
+
+// generate is Generate in a session that was entered.
+func (s *Session) generate(ctx context.Context, p *C.leat_lm_session, request Request) (*Result, error) {
 	if ctx != nil && ctx.Err() != nil {
 		return nil, native.Fail(leat.ECancelled, "cancelled before it began")
 	}
@@ -401,11 +406,14 @@ func (s *Stream) Result() (*Result, error) {
 	return s.result, s.err
 }
 
-// GenerateStream starts a generation in a goroutine and gives its tokens over a channel.  End ctx to stop it.  request.OnToken may be set too.
+// GenerateStream starts a generation in a goroutine and gives its tokens over a channel.  End ctx, or call Cancel, to stop it.  The session is taken when GenerateStream
+// returns: another call is refused from then on until the stream has ended.  request.OnToken may be set too.
 func (s *Session) GenerateStream(ctx context.Context, request Request) *Stream {
 	if ctx == nil {
 		ctx = context.Background()
 	}
+	p, refused := s.enter()
+	ctx, end := context.WithCancel(ctx)
 	room := request.MaxTokens
 	if room == 0 {
 		room = 128
@@ -418,28 +426,51 @@ func (s *Session) GenerateStream(ctx context.Context, request Request) *Stream {
 	}
 	pieces := make(chan Piece, room+1) // one more for text that was held back
 	stream := &Stream{Pieces: pieces, done: make(chan struct{})}
-	told := request.OnToken
+	told, ended := request.OnToken, false
 	request.OnToken = func(piece Piece) bool {
 		select {
 		case pieces <- piece:
 		case <-ctx.Done():
+			ended = true
 			return false
 		case <-s.handle.Gone():
 			return false
 		}
 		return told == nil || told(piece)
 	}
+	if refused != nil {
+		end()
+		stream.err = refused
+		close(pieces)
+		close(stream.done)
+		return stream
+	}
+	s.setEnd(end)
 	go func() {
 		defer close(stream.done)
 		defer close(pieces)
+		defer func() {
+			s.setEnd(nil)
+			end()
+			s.handle.LeaveAlone()
+		}()
 		defer func() {
 			if p := recover(); p != nil { // of request.OnToken: there is no caller to go on in
 				stream.err = native.Fail(leat.EInternal, "OnToken panicked: %v", p)
 			}
 		}()
-		stream.result, stream.err = s.Generate(ctx, request)
+		stream.result, stream.err = s.generate(ctx, p, request)
+		if ended && stream.err == nil { // the callback saw it before the library did
+			stream.result.Finish, stream.err = C.GoString(C.leat_finish_name(C.LEAT_FINISH_CANCELLED)), native.Fail(leat.ECancelled, "cancelled")
+		}
 	}()
 	return stream
+}
+
+func (s *Session) setEnd(end context.CancelFunc) {
+	s.mu.Lock()
+	s.endStream = end
+	s.mu.Unlock()
 }
 
 // GenerateBatch generates many requests over some sessions of one model, decoded together: as many at once as there are sessions.  results and errors are

@@ -59,10 +59,17 @@ func (o *Options) raw() C.leat_lm_options {
 }
 
 // Model is a language model: read-only, shared by sessions and goroutines.
-type Model struct{ handle *native.Handle }
+type Model struct {
+	handle *native.Handle
+	memory *native.Memory // that it was opened from, or nil
+}
 
-func newModel(raw *C.leat_lm) *Model {
-	m := &Model{native.NewHandle(unsafe.Pointer(raw), "model", func(p unsafe.Pointer) { C.leat_lm_unref((*C.leat_lm)(p)) }, nil)}
+// newModel takes over a model and the memory that it reads.
+func newModel(raw *C.leat_lm, memory *native.Memory) *Model {
+	m := &Model{memory: memory, handle: native.NewHandle(unsafe.Pointer(raw), "model", func(p unsafe.Pointer) {
+		C.leat_lm_unref((*C.leat_lm)(p))
+		memory.Drop()
+	}, nil)}
 	runtime.SetFinalizer(m, func(m *Model) { m.handle.Finalise() })
 	return m
 }
@@ -80,7 +87,24 @@ func Open(path string, options *Options) (*Model, error) {
 	if err := failure(C.leat_lm_open(name, &wanted, &raw, &failed), &failed); err != nil {
 		return nil, err
 	}
-	return newModel(raw), nil
+	return newModel(raw, nil), nil
+}
+
+// OpenMemory opens a model from the bytes of a GGUF file; options may be nil.  They are copied into memory of C's, once, which is freed with the model and the last of
+// its sessions: data is the caller's again when OpenMemory returns.  A file is better opened by Open, which copies nothing and shares its pages with other processes.
+func OpenMemory(data []byte, options *Options) (*Model, error) {
+	memory := native.CopyMemory(data)
+	if memory == nil {
+		return nil, native.Fail(leat.ENoMem, "no memory for a model of %d bytes", len(data))
+	}
+	var raw *C.leat_lm
+	var failed C.leat_error
+	wanted := options.raw()
+	if err := failure(C.leat_lm_open_memory(memory.Pointer(), C.size_t(memory.Len()), &wanted, &raw, &failed), &failed); err != nil {
+		memory.Drop()
+		return nil, err
+	}
+	return newModel(raw, memory), nil
 }
 
 // Info is what a model is.

@@ -573,6 +573,77 @@ func TestCache(t *testing.T) {
 	}
 }
 
+func TestOpenMemory(t *testing.T) {
+	_, session := open(t)
+	want := must(t, session, greedy(20))
+	data, err := os.ReadFile(modelPath(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := OpenMemory(data, &Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range data { // it was copied
+		data[i] = 0xFF
+	}
+	data = nil
+	runtime.GC()
+	one, err := model.NewSession(&SessionOptions{Context: 128})
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := model.NewSession(&SessionOptions{Context: 128})
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory := model.memory
+	model.Close()
+	same(t, must(t, one, greedy(20)).Tokens, want.Tokens)
+	one.Close()
+	same(t, must(t, two, greedy(20)).Tokens, want.Tokens)
+	if memory.Pointer() == nil {
+		t.Fatal("the memory is gone before its last session")
+	}
+	two.Close()
+	if memory.Pointer() != nil {
+		t.Fatal("the memory is still there")
+	}
+	for _, bad := range [][]byte{nil, {}, []byte("GGUF"), []byte("no model at all, but longer than a header is")} {
+		if _, err := OpenMemory(bad, nil); !errors.Is(err, leat.EFormat) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Whatever comes first, the goroutine's call or the cancel: the stream ends.
+func TestCancelRightBehindStream(t *testing.T) {
+	_, session := open(t)
+	endless := forever()
+	endless.MaxTokens = 400
+	for i := 0; i < 50; i++ {
+		stream := session.GenerateStream(context.Background(), endless)
+		if err := session.Cancel(); err != nil {
+			t.Fatal(err)
+		}
+		if result, err := stream.Result(); !errors.Is(err, leat.ECancelled) {
+			t.Fatalf("%+v %v", result, err)
+		}
+		stream = session.GenerateStream(context.Background(), greedy(2))
+		if _, err := session.Generate(nil, greedy(2)); err == nil || !errors.Is(err, leat.EState) { // refused as soon as GenerateStream is back
+			select {
+			case <-stream.done: // it may have ended already
+			default:
+				t.Fatal(err)
+			}
+		}
+		if _, err := stream.Result(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	same(t, must(t, session, greedy(8)).Tokens, must(t, session, greedy(8)).Tokens)
+}
+
 func TestOpenFails(t *testing.T) {
 	if _, err := Open("no/such.gguf", nil); !errors.Is(err, leat.EIO) {
 		t.Fatal(err)

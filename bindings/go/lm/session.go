@@ -7,7 +7,9 @@ package lm
 import "C"
 
 import (
+	"context"
 	"runtime"
+	"sync"
 	"unsafe"
 
 	"leat/internal/native"
@@ -47,6 +49,8 @@ type Session struct {
 	handle     *native.Handle
 	context    int
 	vocabulary int
+	mu         sync.Mutex
+	endStream  context.CancelFunc // of the stream that is under way, or nil
 }
 
 // NewSession opens a session, which keeps the model's memory; options may be nil.
@@ -74,8 +78,11 @@ func (m *Model) NewSession(options *SessionOptions) (*Session, error) {
 	var stats C.leat_lm_session_stats
 	C.leat_lm_session_get_stats(raw, &stats)
 	s := &Session{context: int(stats.context), vocabulary: info.Vocabulary}
-	s.handle = native.NewHandle(unsafe.Pointer(raw), "session", func(p unsafe.Pointer) { C.leat_lm_session_close((*C.leat_lm_session)(p)) },
-		func(p unsafe.Pointer) { C.leat_lm_cancel((*C.leat_lm_session)(p)) })
+	memory := m.memory.Keep() // the model is entered and keeps it meanwhile
+	s.handle = native.NewHandle(unsafe.Pointer(raw), "session", func(p unsafe.Pointer) {
+		C.leat_lm_session_close((*C.leat_lm_session)(p))
+		memory.Drop()
+	}, func(p unsafe.Pointer) { C.leat_lm_cancel((*C.leat_lm_session)(p)) })
 	runtime.SetFinalizer(s, func(s *Session) { s.handle.Finalise() })
 	return s, nil
 }
@@ -85,13 +92,18 @@ func (s *Session) enter() (*C.leat_lm_session, error) {
 	return (*C.leat_lm_session)(p), err
 }
 
-// Cancel asks whatever the session is doing to stop, within a token: it returns leat.ECancelled.
+// Cancel asks whatever the session is doing to stop, within a token: it returns leat.ECancelled.  A stream counts from the return of GenerateStream on.
 func (s *Session) Cancel() error {
 	p, err := s.handle.Enter()
 	if err != nil {
 		return err
 	}
 	defer s.handle.Leave()
+	s.mu.Lock()
+	if s.endStream != nil {
+		s.endStream() // also one whose call into the library has not begun yet, which would forget a cancel
+	}
+	s.mu.Unlock()
 	C.leat_lm_cancel((*C.leat_lm_session)(p))
 	return nil
 }
@@ -299,7 +311,7 @@ func (c *Cache) Get(path string) (*Model, error) {
 	if err := failure(C.leat_lm_cache_get((*C.leat_lm_cache)(p), name, &raw, &failed), &failed); err != nil {
 		return nil, err
 	}
-	return newModel(raw), nil
+	return newModel(raw, nil), nil
 }
 
 // CacheStats is what a cache holds and did.

@@ -339,23 +339,43 @@ class Session(Closable):
         return call.finish(status, error)
 
     def stream(self, prompt: Prompt, **options: "Unpack[Options]") -> "Stream":
-        """Starts a generation in a thread of its own and iterates over its Pieces.  Leaving the loop, or dropping the Stream, ends the generation; a slow reader
+        """Starts a generation on the session's own thread and iterates over its Pieces.  Leaving the loop, or dropping the Stream, ends the generation; a slow reader
         holds it up once some thousand pieces wait."""
         return Stream(self, prompt, options)
 
     def start(self, prompt: Prompt, *, on_token: Optional[OnToken] = None, **options: "Unpack[Options]") -> "Future[Generation]":
-        """Starts a generation in a thread of its own; the Future has its Generation.  on_token is called in that thread; ``session.cancel`` ends it."""
+        """Starts a generation on the session's own thread; the Future has its Generation.  on_token is called in that thread.  When start returns the session is taken,
+        and ``cancel`` ends the generation, however little of it has happened."""
         done: "Future[Generation]" = Future()
         done.set_running_or_notify_cancel()
+        begun = threading.Event()
 
-        def work() -> None:
+        def work() -> None:  # all that the library borrows is here, so an exception in the caller frees nothing of it
             try:
-                done.set_result(self.generate(prompt, on_token=on_token, **options))
+                done.set_result(self._start_and_wait(prompt, on_token, options, begun))
             except BaseException as raised:  # noqa: B902 - handed over
                 done.set_exception(raised)
+            finally:
+                begun.set()
 
-        threading.Thread(target=work, name="leat", daemon=True).start()
+        try:
+            threading.Thread(target=work, name="leat", daemon=True).start()
+            begun.wait()
+        except BaseException:  # Ctrl-C: nobody will have the Future
+            self.cancel()
+            raise
         return done
+
+    def _start_and_wait(self, prompt: Prompt, on_token: Optional[OnToken], options: Any, begun: threading.Event) -> Generation:
+        call, error = self._call(prompt, options), _abi.Error()
+        watcher = Watcher(on_token and (lambda _, piece: on_token(piece)), lambda: self._handle.closed)
+        with self._handle.exclusive() as session:
+            status = int(lib.leat_lm_start(session, call.request, call.result, watcher.function, _abi.CompleteFunction(), None, error))
+            begun.set()
+            if status == Status.OK:
+                status = int(lib.leat_lm_wait(session, -1, error))
+        watcher.reraise()
+        return call.finish(status, error)
 
     def chat(self, messages: Sequence[Mapping[str, str]], *, on_token: Optional[OnToken] = None, **options: "Unpack[Options]") -> Generation:
         """The reply to a conversation, in the format of the model's file.  What the session holds of it already is not evaluated again."""
@@ -462,9 +482,10 @@ class _Channel:
             self._changed.notify_all()
             return not self.gone
 
-    def end(self, result: Optional[Generation], raised: Optional[BaseException]) -> None:
+    def end(self, done: "Future[Generation]") -> None:
         with self._changed:
-            self.result, self.raised, self._ended = result, raised, True
+            self.raised, self._ended = done.exception(), True
+            self.result = None if self.raised else done.result()
             self._changed.notify_all()
 
     def get(self) -> Optional[Piece]:
@@ -486,23 +507,13 @@ class _Channel:
                 self._changed.wait()
 
 
-def _stream_main(session: Session, channel: _Channel, prompt: Prompt, options: Any) -> None:
-    """The thread of a stream; it does not know the Stream, so that one may be dropped."""
-    handle = session._handle
-    try:
-        result = session.generate(prompt, on_token=lambda piece: channel.put(piece, lambda: handle.closed), **options)
-    except BaseException as raised:  # noqa: B902 - handed over
-        channel.end(None, raised)
-    else:
-        channel.end(result, None)
-
-
 class Stream(Iterator[Piece]):
-    """An iterator over the Pieces of a generation that runs in a thread.  ``result`` is the Generation at its end."""
+    """An iterator over the Pieces of a generation that runs in the session's thread.  ``result`` is the Generation at its end."""
 
     def __init__(self, session: Session, prompt: Prompt, options: Any) -> None:
         self._session, self._channel = session, _Channel()
-        threading.Thread(target=_stream_main, args=(session, self._channel, prompt, options), name="leat", daemon=True).start()
+        channel, handle = self._channel, session._handle  # what the generation knows: not the Stream, so that one may be dropped
+        session.start(prompt, on_token=lambda piece: channel.put(piece, lambda: handle.closed), **options).add_done_callback(channel.end)
 
     def __next__(self) -> Piece:
         piece = self._channel.get()

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -209,6 +210,32 @@ class Callbacks(Session):
             failure = result.exception(30)
             self.assertIsInstance(failure, (leat.CancelledError, type(None)))
         self.assertEqual(len(self.greedy().tokens), 40)
+
+    def test_cancel_right_behind_start(self):  # whatever comes first, the library's thread or the cancel
+        for _ in range(50):
+            result = self.session.start(PROMPT, **FOREVER)
+            self.session.cancel()
+            self.assertIsInstance(result.exception(30), leat.CancelledError)
+            stream = self.session.stream(PROMPT, **FOREVER)
+            with self.assertRaisesRegex(leat.StateError, "another call is using"):
+                self.greedy()
+            stream.close()
+            try:
+                self.assertEqual(stream.result.finish, "callback")
+            except leat.CancelledError:
+                pass
+        self.assertEqual(len(self.greedy().tokens), 40)
+
+    def test_wrong_requests_reach_the_future(self):
+        for wrong in ({"max_tokens": -2}, {"grammar": "root ::= ("}, {"no_such_option": 1}):
+            self.assertIsInstance(self.session.start(PROMPT, **wrong).exception(30), (leat.LeatError, TypeError))
+        self.assertEqual(len(self.session.start(PROMPT, max_tokens=3).result(30).tokens), 3)
+
+    def test_exit_while_it_runs(self):
+        program = "import sys, leat.lm as lm; s = lm.Model(sys.argv[1]).session(); st = s.stream(sys.argv[2], max_tokens=-1, ignore_eos=True); print(next(st).index)"
+        for _ in range(3):
+            made = subprocess.run([sys.executable, "-c", program, str(MODEL), PROMPT], capture_output=True, text=True, timeout=60)
+            self.assertEqual((made.returncode, made.stdout, made.stderr), (0, "0\n", ""))
 
     def test_close_during_a_generation(self):
         for delay in (0, 0.0005, 0.005):
