@@ -15,42 +15,66 @@ const char *leat_chat_name(int index) {
     return index >= 0 ? leat__chat_formats[index].name : NULL;
 }
 
+/* Whether the text begins with the fragment; its line ends may be spelled as in a string. */
+static int begins(const char *text, size_t bytes, const char *fragment) {
+    for (size_t at = 0; *fragment; fragment++, at++) {
+        if (*fragment == '\n' && at + 1 < bytes && text[at] == '\\' && text[at + 1] == 'n') at++;
+        else if (at >= bytes || text[at] != *fragment) return 0;
+    }
+    return 1;
+}
+
+static int contains(const char *text, size_t bytes, const char *fragment) {
+    for (const char *at = text, *end = text + bytes; (at = memchr(at, *fragment, (size_t)(end - at))); at++)
+        if (begins(at, (size_t)(end - at), fragment)) return 1;
+    return 0;
+}
+
 static int fits(const leat_chat_format *f, const char *text, size_t bytes) {
-    for (int i = 0; i < 3 && f->has[i]; i++)
-        if (!memmem(text, bytes, f->has[i], strlen(f->has[i]))) return 0;
-    for (int i = 0; i < 2 && f->lacks[i]; i++)
-        if (memmem(text, bytes, f->lacks[i], strlen(f->lacks[i]))) return 0;
+    for (size_t i = 0; i < sizeof f->has / sizeof *f->has && f->has[i]; i++)
+        if (!contains(text, bytes, f->has[i])) return 0;
+    for (size_t i = 0; i < sizeof f->lacks / sizeof *f->lacks && f->lacks[i]; i++)
+        if (contains(text, bytes, f->lacks[i])) return 0;
     return f->has[0] != NULL;
 }
 
 const char *leat_chat_recognise(const char *text, size_t bytes) {
     if (!text) return NULL;
     const leat_chat_format *f = leat__chat_formats;
+    for (int i = 0; leat__chat_foreign[i]; i++)
+        if (contains(text, bytes, leat__chat_foreign[i])) return NULL;
     while (f->name && !fits(f, text, bytes)) f++;
     return f->name;
 }
 
+/* All names with spaces between, as many as fit. */
+static const char *all_names(char names[768]) {
+    size_t n = 0;
+    *names = 0;
+    for (const leat_chat_format *f = leat__chat_formats; f->name && n < 768; f++) n += (size_t)snprintf(names + n, 768 - n, "%s%s", n ? " " : "", f->name);
+    return names;
+}
+
 int leat_chat_of_file(const leat_gguf *file, const char **name, leat_error *error) {
     const char *text;
+    char names[768];
     uint64_t at = 0, length;
-    if (name) *name = NULL;
     if (!file || !name) return leat__fail(error, LEAT_EINVAL, "chat: file and name are needed");
+    *name = NULL;
     const leat_gguf_value *value = leat_gguf_find(file, "tokenizer.chat_template");
-    if (!value || leat_gguf_string(value, &at, &text, &length)) return leat__fail(error, LEAT_EUNSUPPORTED, "the model's file has no chat template; choose one by name (--template NAME)");
+    if (!value || leat_gguf_string(value, &at, &text, &length))
+        return leat__fail(error, LEAT_EUNSUPPORTED, "the model's file has no chat template; choose one by name (--template NAME): %s", all_names(names));
     *name = leat_chat_recognise(text, length);
     if (*name) return LEAT_OK;
-    return leat__fail(error, LEAT_EUNSUPPORTED, "the chat template of the model is not known (\"%.*s...\"); choose one by name (--template NAME)", (int)(length < 60 ? length : 60), text);
+    return leat__fail(error, LEAT_EUNSUPPORTED, "the chat template of the model is not known (\"%.*s...\"); choose one by name (--template NAME): %s", (int)(length < 60 ? length : 60), text,
+                      all_names(names));
 }
 
 static const leat_chat_format *find_format(const char *name, leat_error *error) {
-    char names[512];
-    size_t n = 0;
-    for (const leat_chat_format *f = leat__chat_formats; f->name; f++) {
+    char names[768];
+    for (const leat_chat_format *f = leat__chat_formats; f->name; f++)
         if (name && strcmp(f->name, name) == 0) return f;
-        n += (size_t)snprintf(names + n, n < sizeof names ? sizeof names - n : 0, "%s%s", n ? " " : "", f->name);
-        if (n >= sizeof names) n = sizeof names - 1;
-    }
-    leat__fail(error, LEAT_EINVAL, "there is no chat template '%.60s'; there are: %s", name ? name : "", names);
+    leat__fail(error, LEAT_EINVAL, "there is no chat template '%.60s'; there are: %s", name ? name : "", all_names(names));
     return NULL;
 }
 
@@ -85,20 +109,33 @@ static void put_markup(writer *w, const char *markup) {
 
 static int is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'; }
 
+enum { TRIM_NOT, TRIM_ALL, TRIM_END };
+
 static void put_content(writer *w, const char *text, int trim) {
     size_t bytes = strlen(text);
-    while (trim && bytes && is_blank(*text)) text++, bytes--;
+    while (trim == TRIM_ALL && bytes && is_blank(*text)) text++, bytes--;
     while (trim && bytes && is_blank(text[bytes - 1])) bytes--;
     put(w, text, bytes);
 }
 
-/* What is left of a reply without its thoughts. */
+/* What is left of a reply without its thoughts; lines: line ends in front of it go. */
 static const char *behind_thoughts(const char *text, int lines) {
     const char *end;
     int thought = 0;
     for (; (end = strstr(text, "</think>")); thought = 1) text = end + 8;
     while (lines && thought && *text == '\n') text++;
     return text;
+}
+
+/* The thoughts of a reply in a block of their own: what is between the last "<think>" and the first "</think>". */
+static void put_thoughts(writer *w, const char *text) {
+    const char *end = strstr(text, "</think>"), *begin;
+    put_markup(w, "<think>\n");
+    while (end && end > text && end[-1] == '\n') end--;
+    for (; end && (begin = strstr(text, "<think>")) && begin < end;) text = begin + 7;
+    while (end && text < end && *text == '\n') text++;
+    if (end) put(w, text, (size_t)(end - text));
+    put_markup(w, "\n</think>\n\n");
 }
 
 /* ---- the conversation ------------------------------------------------------------------------------------------------------- */
@@ -122,11 +159,14 @@ static int look_over(conversation *c, leat_error *error) {
             if (c->first_user < 0) c->first_user = i;
             c->last_user = i;
         } else if (is(m, "system")) {
+            if (!c->f->system[0]) return leat__fail(error, LEAT_EUNSUPPORTED, "chat: template '%s' has no system message", c->f->name);
             if (inside && i) return leat__fail(error, LEAT_EUNSUPPORTED, "chat: template '%s' takes a system message in the first place only", c->f->name);
         } else if (!is(m, "assistant") && !c->f->other[0]) {
             return leat__fail(error, LEAT_EUNSUPPORTED, "chat: template '%s' has no role '%.40s'", c->f->name, m->role);
         }
     }
+    if (c->f->flags & LEAT_CHAT_NEEDS_SYSTEM && !(c->count && is(&c->messages[0], "system")))
+        return leat__fail(error, LEAT_EUNSUPPORTED, "chat: the model's template has a system message of its own, which is not known here: give one (--system TEXT)");
     c->system = inside && c->count && is(&c->messages[0], "system") ? c->messages[0].content : NULL;
     if (c->system && c->first_user < 0) return leat__fail(error, LEAT_EUNSUPPORTED, "chat: template '%s' puts the system message into the user's, and there is none", c->f->name);
     return LEAT_OK;
@@ -139,10 +179,11 @@ static void put_user(writer *w, const conversation *c, int64_t i) {
     int last = f->flags & LEAT_CHAT_SYSTEM_LAST, mine = last ? i == c->last_user && i == c->count - 1 : i == c->first_user;
     if (c->system && mine) {
         put_markup(w, f->system[0]);
-        put_content(w, c->system, 0);
+        put_content(w, c->system, TRIM_NOT);
         put_markup(w, f->system[1]);
     }
-    put_content(w, c->messages[i].content, f->flags & LEAT_CHAT_TRIM);
+    int trim = !(f->flags & LEAT_CHAT_TRIM) ? TRIM_NOT : c->system && mine && f->flags & LEAT_CHAT_TRIM_WHOLE ? TRIM_END : TRIM_ALL;
+    put_content(w, c->messages[i].content, trim);
     put_markup(w, f->user[1]);
 }
 
@@ -150,7 +191,7 @@ static void put_message(writer *w, const conversation *c, int64_t i) {
     const leat_chat_format *f = c->f;
     const leat_chat_message *m = &c->messages[i];
     const char *content = m->content;
-    int trim = f->flags & LEAT_CHAT_TRIM;
+    int trim = f->flags & LEAT_CHAT_TRIM && !(f->flags & LEAT_CHAT_RAW_SYSTEM && is(m, "system")) ? TRIM_ALL : TRIM_NOT;
     w->role = m->role;
     if (is(m, "user")) {
         put_user(w, c, i);
@@ -161,7 +202,12 @@ static void put_message(writer *w, const conversation *c, int64_t i) {
     if (markup == f->reply && f->flags & LEAT_CHAT_NO_THOUGHTS && i < c->last_user) content = behind_thoughts(content, 1);
     if (markup == f->reply && f->flags & LEAT_CHAT_CUT_THOUGHTS) content = behind_thoughts(content, 0);
     put_markup(w, markup[0]);
-    put_content(w, content, trim || (markup == f->reply && f->flags & LEAT_CHAT_TRIM_REPLY));
+    if (markup == f->reply && f->flags & LEAT_CHAT_LAST_THOUGHTS && i > c->last_user && i == c->count - 1) {
+        put_thoughts(w, content);
+        content = behind_thoughts(content, 1);
+        while (*content == '\n') content++;
+    }
+    put_content(w, content, markup == f->reply && f->flags & LEAT_CHAT_TRIM_REPLY ? TRIM_ALL : trim);
     put_markup(w, markup[1]);
 }
 
@@ -187,7 +233,7 @@ int leat_chat_render(const char *name, const leat_tokenizer *tokenizer, const le
     if (c.f->default_system && !(count && is(&messages[0], "system"))) {
         w.role = "system";
         put_markup(&w, c.f->system[0]);
-        put_content(&w, c.f->default_system, 0);
+        put_content(&w, c.f->default_system, TRIM_NOT);
         put_markup(&w, c.f->system[1]);
     }
     for (int64_t i = 0; i < count; i++) put_message(&w, &c, i);

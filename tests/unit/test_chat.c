@@ -59,7 +59,7 @@ static void test_talk(void **state) {
                     "<|end_of_role|>Hi there<|end_of_text|>\n<|start_of_role|>user<|end_of_role|>Who are you<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>   I am an assistant   "
                     "<|end_of_text|>\n<|start_of_role|>user<|end_of_role|>Another question<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>"},
         {"chatglm4", "[gMASK]<sop><|system|>\nYou are a helpful assistant<|user|>\nHello<|assistant|>\nHi there<|user|>\nWho are you<|assistant|>\n   I am an assistant   <|user|>\n"
-                     "Another question<|assistant|>\n"},
+                     "Another question<|assistant|>"},
         {"openchat", "GPT4 Correct System: You are a helpful assistant<|end_of_turn|>GPT4 Correct User: Hello<|end_of_turn|>GPT4 Correct Assistant: Hi there<|end_of_turn|>GPT4 Correct User: "
                      "Who are you<|end_of_turn|>GPT4 Correct Assistant:    I am an assistant   <|end_of_turn|>GPT4 Correct User: Another question<|end_of_turn|>GPT4 Correct Assistant:"},
         {"megrez", "<|role_start|>system<|role_end|>You are a helpful assistant<|turn_end|><|role_start|>user<|role_end|>Hello<|turn_end|><|role_start|>assistant<|role_end|>Hi there<|turn_end|>"
@@ -87,7 +87,11 @@ static void test_recognised(void **state) {
     static const char *const templates[][2] = {
         {"chatml", "{% for m in messages %}<|im_start|>{{ m.role }}{% endfor %}"},
         {"phi4", "<|im_start|>user<|im_sep|>"},
-        {"qwen3", "<|im_start|> {% if enable_thinking %}"},
+        {"qwen3", "<|im_start|> {% set last_query_index %}{% if enable_thinking %}"},
+        {"qwen3-think", "last_query_index '\\n</think>\\n\\n' + content '<|im_start|>assistant\\n<think>\\n'"},
+        {"qwq", "content.split('</think>')[-1] '<|im_start|>assistant\n<think>\n'"},
+        {"qwen1.5", "<|im_start|>system\nYou are a helpful assistant<|im_end|>"},
+        {"chatml-own", "{{ '<|im_start|>system\\nYou are Somebody.<|im_end|>' }}"},
         {"qwen2.5", "{% if messages[0] %}<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>"},
         {"qwen2", "{% if messages[0]['role'] != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>"},
         {"smollm2", "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>"},
@@ -100,8 +104,17 @@ static void test_recognised(void **state) {
         {"mistral-v7", "{{ '[SYSTEM_PROMPT] ' + x }}{{ '[INST] ' }}"},
         {"mistral-v7-tekken", "{{ '[SYSTEM_PROMPT]' + x }}{{ '[INST]' }}"},
         {"llama3", "<|start_header_id|>x<|end_header_id|>"},
+        {"llama3.1", "<|start_header_id|>x<|end_header_id|> Cutting Knowledge Date: December 2023\\n Today Date: "},
+        {"llama3-nemotron", "<|start_header_id|>x<|end_header_id|> {%- set system_message = \"\" %}"},
+        {"phi3-nosystem", "'<|user|>' + '\n' + message['content'] + '<|end|>' '<|assistant|>'"},
+        {"phi4-mini", "'<|' + message['role'] + '|>' + message['content'] + '<|end|>' '<|assistant|>'"},
+        {"mixtral-8x22b", "'[INST] ' + system_message + message['content'] + '[/INST]'"},
+        {"mistral-v0.1", "'[INST] ' + message['content'] + ' [/INST]' message['content'] + eos_token + ' '"},
+        {"mistral-v7-tekken-own", "{%- set default_system_message %}[INST] '[SYSTEM_PROMPT]'"},
+        {"granite-own", "<|start_of_role|>system<|end_of_role|>Knowledge Cutoff Date: April"},
+        {"tulu", "'<|system|>\n' '<|user|>\n' + message['content'] + '\n' '<|assistant|>' eos_token"},
         {"gemma", "<start_of_turn>x<end_of_turn>"},
-        {"phi3", "<|user|>\n<|end|>\n<|assistant|>"},
+        {"phi3", "<|system|> <|user|>\n<|end|>\n<|assistant|>"},
         {"zephyr", "'<|user|>\n' + message['content'] + eos_token <|assistant|>"},
         {"falcon3", "<|user|> </s> <|assistant|>"},
         {"command-r", "<|START_OF_TURN_TOKEN|><|USER_TOKEN|> <|CHATBOT_TOKEN|>"},
@@ -113,6 +126,10 @@ static void test_recognised(void **state) {
         {"vicuna", "'USER: ' 'ASSISTANT: '"},
         {"vicuna-orca", "'SYSTEM: ' 'USER: ' 'ASSISTANT: '"},
         {NULL, "{{ messages }}"},
+        {NULL, "<|START_OF_TURN_TOKEN|><|USER_TOKEN|> <|CHATBOT_TOKEN|><|START_RESPONSE|>"}, /* like one of ours, and not */
+        {NULL, "<|start_header_id|>x<|end_header_id|> Check if there is unsafe content"},
+        {NULL, "<|im_start|>assistant\\n<think>\\n enable_thinking"},
+        {NULL, "[gMASK]<sop> <|assistant|><think>"},
         {NULL, ""},
     };
     for (size_t i = 0; i < sizeof templates / sizeof *templates; i++) {
@@ -135,7 +152,7 @@ static void test_particular(void **state) {
     leat_error error = {0};
     assert_int_equal(leat_chat_render("qwen3", NULL, thoughtful, 4, 0, text, sizeof text, &bytes, &error), LEAT_OK);
     text[bytes] = 0;
-    assert_string_equal(text, "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>\n<|im_start|>user\nc<|im_end|>\n<|im_start|>assistant\n<think>x</think>d<|im_end|>\n");
+    assert_string_equal(text, "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>\n<|im_start|>user\nc<|im_end|>\n<|im_start|>assistant\n<think>\nx\n</think>\n\nd<|im_end|>\n");
     assert_int_equal(leat_chat_render("deepseek-r1", NULL, thoughtful, 3, LEAT_CHAT_PROMPT, text, sizeof text, &bytes, &error), LEAT_OK);
     text[bytes] = 0;
     assert_string_equal(text, "<" BAR "User" BAR ">a<" BAR "Assistant" BAR ">\n\nb</s><" BAR "User" BAR ">c<" BAR "Assistant" BAR "><think>\n");
@@ -176,7 +193,8 @@ static void test_file(void **state) {
         assert_int_equal(leat_chat_of_file(file, &name, &error), files[i].status);
         if (files[i].status) assert_non_null(strstr(error.message, files[i].name));
         else assert_string_equal(name, files[i].name);
-        if (files[i].status) assert_non_null(strstr(error.message, "--template NAME"));
+        if (files[i].status) assert_non_null(strstr(error.message, "--template NAME): phi4 "));
+        if (files[i].status) assert_non_null(strstr(error.message, " raw"));
         leat_gguf_close(file);
     }
 }
