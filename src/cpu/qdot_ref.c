@@ -198,7 +198,7 @@ static void round_chunk(const float *x, const leat_qact *act, int64_t g) {
     const float unit = most / (127.0f * LEAT_QACT_GRAINS), step = most > 0 ? LEAT_QACT_GRAINS / most : 0;
     act->unit[g / 8] = finite ? unit : NAN;
     for (int j = 0; j < 8; j++) {
-        float grain = isnan(size[j]) ? 0 : fminf(ceilf(size[j] * step), LEAT_QACT_GRAINS), scale = unit * grain;
+        float grain = size[j] > 0 ? fmaxf(1, fminf(ceilf(size[j] * step), LEAT_QACT_GRAINS)) : 0, scale = unit * grain;
         act->scale[g + j] = isnan(size[j]) ? NAN : scale;
         act->grain[2 * (g + j)] = act->grain[2 * (g + j) + 1] = (int16_t)grain;
         round_group(x + 32 * j, grain > 0 ? 1.0f / scale : 0, act, g + j);

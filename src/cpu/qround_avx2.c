@@ -61,9 +61,9 @@ static void round_chunk(const float *x, const leat_qact *act, int64_t g) {
     __m256 all = _mm256_load_ps(size), broken = _mm256_cmp_ps(all, all, _CMP_UNORD_Q);
     all = _mm256_and_ps(all, _mm256_cmp_ps(all, _mm256_set1_ps(LEAT_QACT_TINY), _CMP_GE_OQ));
     const float most = largest_of(all), unit = most / (127.0f * LEAT_QACT_GRAINS), step = most > 0 ? LEAT_QACT_GRAINS / most : 0;
-    __m256      grain = _mm256_min_ps(_mm256_ceil_ps(_mm256_mul_ps(all, _mm256_set1_ps(step))), _mm256_set1_ps(LEAT_QACT_GRAINS));
-    __m256      scale = _mm256_mul_ps(_mm256_set1_ps(unit), grain);
-    __m256      some = _mm256_cmp_ps(grain, _mm256_setzero_ps(), _CMP_GT_OQ);
+    __m256      some = _mm256_cmp_ps(all, _mm256_setzero_ps(), _CMP_GT_OQ), grain = _mm256_ceil_ps(_mm256_mul_ps(all, _mm256_set1_ps(step)));
+    grain = _mm256_and_ps(_mm256_max_ps(_mm256_min_ps(grain, _mm256_set1_ps(LEAT_QACT_GRAINS)), _mm256_set1_ps(1)), some);
+    __m256 scale = _mm256_mul_ps(_mm256_set1_ps(unit), grain);
     _mm256_store_ps(factor, _mm256_and_ps(_mm256_div_ps(_mm256_set1_ps(1), scale), some));
     for (int j = 0; j < 8; j++) round_group(x + GROUP * j, factor[j], act, g + j, &total[j], &negative[j]);
     __m256i whole = _mm256_cvtps_epi32(grain);
