@@ -13,6 +13,7 @@
 #include "lm/runner.h"
 
 #define SERIAL_WORK 20000 /* operations that are not worth a region */
+#define ROW_WORK 8        /* operations on each element of a row between two products */
 
 void leat__lm_for(leat_lm_runner *r, int64_t work, int64_t n, leat_task_fn fn, void *arg) {
     if (work < SERIAL_WORK) {
@@ -21,6 +22,9 @@ void leat__lm_for(leat_lm_runner *r, int64_t work, int64_t n, leat_task_fn fn, v
         leat__tpool_for_n(r->lm->pool, r->threads, n, fn, arg);
     }
 }
+
+int64_t leat__lm_row_work(int64_t n, int64_t width) { return n > 1 ? n * width * ROW_WORK : 0; }
+int64_t leat__lm_row_block(int64_t n) { return n <= LEAT_QMAT_FEW ? 1 : 8; }
 
 void leat__lm_set_rows(leat_lm_runner *r, int32_t n) {
     const int64_t *size = r->lm->params.size;
@@ -100,8 +104,8 @@ static void embed_block(void *arg, int64_t index, int worker) {
 
 static void for_rows(joint *j, leat_task_fn fn) {
     int64_t n = j->r->n;
-    j->block = n <= LEAT_QMAT_FEW ? n : 8;
-    leat__lm_for(j->r, n <= LEAT_QMAT_FEW ? 0 : INT64_MAX, (n + j->block - 1) / j->block, fn, j);
+    j->block = leat__lm_row_block(n);
+    leat__lm_for(j->r, leat__lm_row_work(n, j->r->lm->params.width), (n + j->block - 1) / j->block, fn, j);
 }
 
 static int wants(const leat_qmat *w) { return w->data && leat__qact_wanted(w->type); }
@@ -185,8 +189,8 @@ static void round_block(void *arg, int64_t index, int worker) {
 }
 
 void leat__lm_round(leat_lm_runner *r, leat_qact *act) {
-    rounding q = {act, act->n <= LEAT_QMAT_FEW ? act->n : 8};
-    leat__lm_for(r, act->n <= LEAT_QMAT_FEW ? 0 : INT64_MAX, (act->n + q.block - 1) / q.block, round_block, &q);
+    rounding q = {act, leat__lm_row_block(act->n)};
+    leat__lm_for(r, leat__lm_row_work(act->n, act->cols), (act->n + q.block - 1) / q.block, round_block, &q);
 }
 
 /* ---- the step -------------------------------------------------------------------------------------------------------------------- */

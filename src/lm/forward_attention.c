@@ -130,11 +130,10 @@ static void attend_group(attending *a) {
 }
 
 void leat__lm_attend(leat_lm_runner *r, const leat_lm_layer *layer, int32_t index) {
-    int few = r->n <= LEAT_QMAT_FEW;
-    placing   p = {.r = r, .layer = layer, .index = index, .block = few ? r->n : 8};
+    placing   p = {.r = r, .layer = layer, .index = index, .block = leat__lm_row_block(r->n)};
     attending a = {.r = r};
     multiply_qkv(r, layer);
-    leat__lm_for(r, few ? 0 : INT64_MAX, (r->n + p.block - 1) / p.block, place_block, &p);
+    leat__lm_for(r, leat__lm_row_work(r->n, r->lm->params.size[LM_QKV]), (r->n + p.block - 1) / p.block, place_block, &p);
     for (int32_t i = 0; i < r->n_spans; i++) {
         if (r->spans[i].queries > 0) a.call[a.count++] = call_of(r, layer, index, &r->spans[i]);
         if (a.count < LEAT_LM_SPANS && (i + 1 < r->n_spans || a.count == 0)) continue;

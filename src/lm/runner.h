@@ -1,7 +1,7 @@
 /* runner.h - the scratch of a step, and the pieces that forward.c is put together from.
  *
  * A step takes n rows through the layers.  x holds the rows' running sums; h what a norm made of them; products read h (an encoder's: x) in the form that the
- * weights want, act_h.  Work on a few rows is done by the caller, between regions, of which a step of decoding has five a layer. */
+ * weights want, act_h.  What is done to one row alone is done by the caller, between regions, of which a step of decoding has five a layer. */
 #ifndef LEAT_LM_RUNNER_H
 #define LEAT_LM_RUNNER_H
 
@@ -63,6 +63,9 @@ struct leat_lm_runner {
 
 /* Indices [0, n) of fn over the runner's threads; `work` in multiply-adds or so: little is done here and now. */
 void leat__lm_for(leat_lm_runner *r, int64_t work, int64_t n, leat_task_fn fn, void *arg);
+/* What n rows of `width` elements are worth, handled each by itself between two products: one row is nobody else's; and how many of them make a task. */
+int64_t leat__lm_row_work(int64_t n, int64_t width);
+int64_t leat__lm_row_block(int64_t n);
 /* n rows from here on. */
 void leat__lm_set_rows(leat_lm_runner *r, int32_t n);
 
