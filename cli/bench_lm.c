@@ -140,7 +140,8 @@ static double weights_met(const leat_lm *lm, const leat_lm_info *info) {
     double met = (double)info->parameters - tables;
     if (info->experts > 0) {
         const leat_gguf_tensor *e = leat_gguf_find_tensor(leat_lm_gguf(lm), "blk.0.ffn_up_exps.weight");
-        double all = e ? 3.0 * info->layers * (double)e->dims[0] * (double)e->dims[1] * (double)e->dims[2] : 0;
+        if (!e) e = leat_gguf_find_tensor(leat_lm_gguf(lm), "blk.0.ffn_up.0.weight"); /* one tensor an expert */
+        double all = e ? 3.0 * info->layers * (double)e->dims[0] * (double)e->dims[1] * (e->dims[2] > 1 ? (double)e->dims[2] : info->experts) : 0;
         met -= all * (1 - (double)info->experts_used / info->experts);
     }
     return met;

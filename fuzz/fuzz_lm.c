@@ -38,14 +38,15 @@ static void evaluate(leat_lm *lm) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static uint8_t *built[LM_SPECS];
-    static size_t   bytes[LM_SPECS];
+    static const lm_damage apart = {.apart = 1};
+    static uint8_t *built[2 * LM_SPECS]; /* the second time with experts' matrices apart */
+    static size_t   bytes[2 * LM_SPECS];
     leat_lm_options options;
     leat_error error = {0};
     leat_lm *lm;
     if (size < 1) return 0;
-    int which = data[0] % LM_SPECS;
-    if (!built[which]) built[which] = lm_build(&lm_specs[which], NULL, &bytes[which]);
+    int which = data[0] % (2 * LM_SPECS);
+    if (!built[which]) built[which] = lm_build(&lm_specs[which % LM_SPECS], which < LM_SPECS ? NULL : &apart, &bytes[which]);
     uint8_t *file = malloc(bytes[which]);
     memcpy(file, built[which], bytes[which]);
     for (size_t i = 1; i + 4 <= size && i < 64; i += 4) patch(file, bytes[which], data + i);

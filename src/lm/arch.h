@@ -96,6 +96,7 @@ typedef struct leat_lm_layer {
 #define LEAT_LM_VECTOR_FIELD(field, name, count) const float *field;
     LEAT_LM_LAYER_MATRICES(LEAT_LM_MATRIX_FIELD)
     LEAT_LM_LAYER_VECTORS(LEAT_LM_VECTOR_FIELD)
+    const leat_qmat *each_gate, *each_up, *each_down; /* [experts]: parts of the three above, or tensors of their own; NULL without experts */
     int rope;       /* LEAT_LM_ROPE_*: which angles turn q and k */
     int32_t window; /* of sliding attention, 0 = none */
 } leat_lm_layer;

@@ -2,6 +2,8 @@
  *
  * Matrices stay where they are in the mapping and are not touched.  Vectors (norms, biases) are small: they become float32 in the model's arena, aligned and
  * with bytes to over-read behind them, as kernels want them.
+ *
+ * Experts' matrices are one tensor with three dimensions (ffn_up_exps), or in early files one for each expert (ffn_up.E): either way a layer has a list of them.
  */
 #include <inttypes.h>
 #include <stddef.h>
@@ -59,19 +61,60 @@ static int copy_vector(binder *b, const leat_gguf_tensor *t, const float **out) 
     return leat_gguf_dequantize(t, 0, t->dims[0], copy);
 }
 
-static int bind(binder *b, const leat_gguf_tensor *t, const field *f, void *owner) {
-    char *at = (char *)owner + f->offset;
+/* f: a field of leat_lm_layer or leat_lm_globals, at: where its pointer or matrix goes. */
+static int bind(binder *b, const leat_gguf_tensor *t, const field *f, void *at) {
     if (!shape_fits(&b->lm->params, t, f)) return wrong_shape(b, t, f);
     if (!leat_gguf_type_supported(t->type))
         return leat__fail(b->error, LEAT_EUNSUPPORTED, "GGUF: tensor '%s' is of type %s, which is not supported", t->name, leat_gguf_type_name(t->type));
     if ((uintptr_t)t->data % sizeof(float))
         return leat__fail(b->error, LEAT_EFORMAT, "GGUF: the data of tensor '%s' is not aligned to 4 bytes", t->name);
     b->taken[t - b->lm->file->tensors] = 1;
-    if (f->vector) return copy_vector(b, t, (const float **)(void *)at);
+    if (f->vector) return copy_vector(b, t, at);
     const leat_block_format *format = leat__block_format(t->type);
-    *(leat_qmat *)(void *)at = (leat_qmat){.data = t->data, .type = t->type, .cols = (int64_t)t->dims[0], .rows = (int64_t)(t->dims[1] * t->dims[2]),
+    *(leat_qmat *)at = (leat_qmat){.data = t->data, .type = t->type, .cols = (int64_t)t->dims[0], .rows = (int64_t)(t->dims[1] * t->dims[2]),
                                            .stride = (int64_t)t->dims[0] / format->length * format->bytes};
     return LEAT_OK;
+}
+
+/* The list of a layer's experts for the field. */
+static const leat_qmat **list_of(leat_lm_layer *l, const field *f) {
+    size_t at = f->offset;
+    return at == offsetof(leat_lm_layer, gate_exps) ? &l->each_gate : at == offsetof(leat_lm_layer, up_exps) ? &l->each_up : &l->each_down;
+}
+
+/* Rows [first, first + count) of a matrix. */
+static leat_qmat rows_of(const leat_qmat *w, int64_t first, int64_t count) {
+    leat_qmat part = *w;
+    part.data += first * w->stride;
+    part.rows = count;
+    return part;
+}
+
+/* Experts' matrices as a list: parts of the tensor t that has them all, or where that is NULL tensors "ffn_up.0.weight" and so on. */
+static int bind_experts(binder *b, const char *prefix, const leat_gguf_tensor *t, const field *f, leat_lm_layer *layer) {
+    const leat_lm_params *p = &b->lm->params;
+    int   status = t ? bind(b, t, f, (char *)layer + f->offset) : LEAT_OK;
+    char  name[96];
+    field one = *f;
+    one.experts = LM_ONE;
+    leat_qmat *list = leat__arena_calloc(&b->lm->arena, (size_t)p->experts, sizeof *list), *all = (leat_qmat *)(void *)((char *)layer + f->offset);
+    if (!list) return leat__fail(b->error, LEAT_ENOMEM, "out of memory while opening a language model");
+    *list_of(layer, f) = list;
+    for (int32_t e = 0; status == LEAT_OK && e < p->experts; e++) {
+        snprintf(name, sizeof name, "%s%.*s.%d.weight", prefix, (int)(strstr(f->name, "_exps") - f->name), f->name, (int)e);
+        const leat_gguf_tensor *own = t ? NULL : leat_gguf_find_tensor(b->lm->file, name);
+        if (t) list[e] = rows_of(all, e * (all->rows / p->experts), all->rows / p->experts);
+        else if (own) status = bind(b, own, &one, &list[e]);
+        else status = leat__fail(b->error, LEAT_EFORMAT, "GGUF: %s: the tensor '%s' is missing", b->lm->arch->name, name);
+    }
+    return status;
+}
+
+/* Whether a layer has its experts in tensors of their own. */
+static int is_apart(const binder *b, const char *prefix, const field *f) {
+    char name[96];
+    snprintf(name, sizeof name, "%s%.*s.0.weight", prefix, (int)(strstr(f->name, "_exps") - f->name), f->name);
+    return leat_gguf_find_tensor(b->lm->file, name) != NULL;
 }
 
 /* The tensors [first, last) of `wanted` that names of a layer ("blk.N.") or of the model (prefix "") have. */
@@ -82,8 +125,9 @@ static int bind_range(binder *b, const char *prefix, int first, int last, void *
         if (!((b->required | b->optional) & bit)) continue;
         snprintf(name, sizeof name, "%s%s", prefix, fields[i].name);
         const leat_gguf_tensor *t = leat_gguf_find_tensor(b->lm->file, name);
-        if (!t && (b->required & bit)) return leat__fail(b->error, LEAT_EFORMAT, "GGUF: %s: the tensor '%s' is missing", b->lm->arch->name, name);
-        int status = t ? bind(b, t, &fields[i], owner) : LEAT_OK;
+        int experts = fields[i].experts == LM_EXPERTS, found = t || (experts && is_apart(b, prefix, &fields[i])), status = LEAT_OK;
+        if (!found && (b->required & bit)) return leat__fail(b->error, LEAT_EFORMAT, "GGUF: %s: the tensor '%s' is missing", b->lm->arch->name, name);
+        if (found) status = experts ? bind_experts(b, prefix, t, &fields[i], owner) : bind(b, t, &fields[i], (char *)owner + fields[i].offset);
         if (status) return status;
     }
     return LEAT_OK;
@@ -96,14 +140,6 @@ static void describe_layer(const leat_lm *lm, int32_t i, leat_lm_layer *layer) {
     layer->window = global ? 0 : lm->params.window;
     layer->rope = !global && arch->local_base > 0 ? LM_ROPE_LOCAL : LM_ROPE_MAIN;
     if (lm->params.rope_width == 0 || (arch->unrotated_every && (i + 1) % arch->unrotated_every == 0)) layer->rope = LM_ROPE_OFF;
-}
-
-/* Rows [first, first + count) of a matrix. */
-static leat_qmat rows_of(const leat_qmat *w, int64_t first, int64_t count) {
-    leat_qmat part = *w;
-    part.data += first * w->stride;
-    part.rows = count;
-    return part;
 }
 
 /* What a file has fused becomes parts of it, so that nobody behind must know. */

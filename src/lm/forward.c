@@ -111,8 +111,9 @@ static void for_rows(joint *j, leat_task_fn fn) {
 static int wants(const leat_qmat *w) { return w->data && leat__qact_wanted(w->type); }
 
 static int attention_wants(const leat_lm_layer *l) { return wants(&l->q) || wants(&l->k) || wants(&l->v); }
+/* Experts round what they gather. */
 static int ffn_wants(const leat_lm_layer *l) {
-    return wants(&l->gate) || wants(&l->up) || wants(&l->router) || wants(&l->gate_exps) || wants(&l->up_exps) || wants(&l->gate_shared) || wants(&l->up_shared);
+    return wants(&l->gate) || wants(&l->up) || wants(&l->router) || wants(&l->gate_shared) || wants(&l->up_shared);
 }
 
 /* ---- products ---------------------------------------------------------------------------------------------------------------------- */

@@ -70,13 +70,6 @@ static void cut(visiting *v, int64_t rows, int64_t most) {
     v->tasks = (rows + v->step - 1) / v->step;
 }
 
-static leat_qmat matrix_of(const leat_qmat *all, int64_t expert, int64_t experts) {
-    leat_qmat w = *all;
-    w.rows = all->rows / experts;
-    w.data += expert * w.rows * w.stride;
-    return w;
-}
-
 /* An expert's rows, side by side and rounded. */
 static void gather_expert(void *arg, int64_t index, int worker) {
     const visiting *v = arg;
@@ -89,7 +82,7 @@ static void gather_expert(void *arg, int64_t index, int worker) {
     leat__qact_init(act, memory, m->in + (int64_t)m->first[e] * p->width, m->count[e], p->width, p->width);
     for (int64_t i = m->first[e]; i < m->first[e] + m->count[e]; i++)
         memcpy(m->in + i * p->width, r->act_h.x + m->row[i] * (int64_t)p->width, (size_t)p->width * sizeof(float));
-    if (leat__qact_wanted(v->layer->gate_exps.type) || leat__qact_wanted(v->layer->up_exps.type)) leat__qact_round(act, 0, m->count[e]);
+    if (leat__qact_wanted(v->layer->each_gate[e].type) || leat__qact_wanted(v->layer->each_up[e].type)) leat__qact_round(act, 0, m->count[e]);
 }
 
 static void open_task(void *arg, int64_t index, int worker) {
@@ -97,10 +90,10 @@ static void open_task(void *arg, int64_t index, int worker) {
     leat_lm_runner *r = v->r;
     leat_lm_moe    *m = &r->moe;
     int32_t e = m->active[index / v->tasks];
-    leat_qmat up = matrix_of(&v->layer->up_exps, e, r->lm->params.experts), gate = matrix_of(&v->layer->gate_exps, e, r->lm->params.experts);
+    const leat_qmat *up = &v->layer->each_up[e], *gate = &v->layer->each_gate[e];
     const leat_qact *act = &m->act_in[e];
-    int64_t first = index % v->tasks * v->step, count = up.rows - first < v->step ? up.rows - first : v->step;
-    leat__lm_open_part(r, &up, &gate, NULL, NULL, act, first, count, m->mid + m->first[e] * up.rows, worker);
+    int64_t first = index % v->tasks * v->step, count = up->rows - first < v->step ? up->rows - first : v->step;
+    leat__lm_open_part(r, up, gate, NULL, NULL, act, first, count, m->mid + m->first[e] * up->rows, worker);
 }
 
 static void round_expert(void *arg, int64_t index, int worker) {
@@ -110,7 +103,7 @@ static void round_expert(void *arg, int64_t index, int worker) {
     int32_t   e = m->active[index];
     uint8_t  *memory = m->memory_mid + (size_t)m->first[e] * m->slot_mid + (size_t)index * m->slot_mid;
     leat__qact_init(&m->act_mid[e], memory, m->mid + m->first[e] * width, m->count[e], width, width);
-    if (leat__qact_wanted(v->layer->down_exps.type)) leat__qact_round(&m->act_mid[e], 0, m->count[e]);
+    if (leat__qact_wanted(v->layer->each_down[e].type)) leat__qact_round(&m->act_mid[e], 0, m->count[e]);
 }
 
 static void close_task(void *arg, int64_t index, int worker) {
@@ -118,9 +111,9 @@ static void close_task(void *arg, int64_t index, int worker) {
     leat_lm_runner *r = v->r;
     leat_lm_moe    *m = &r->moe;
     int32_t e = m->active[index / v->tasks];
-    leat_qmat down = matrix_of(&v->layer->down_exps, e, r->lm->params.experts);
-    int64_t first = index % v->tasks * v->step, count = down.rows - first < v->step ? down.rows - first : v->step;
-    leat__lm_part(&down, &m->act_mid[e], NULL, first, count, m->in + m->first[e] * down.rows + first, down.rows, r->scratch + (size_t)worker * r->scratch_bytes);
+    const leat_qmat *down = &v->layer->each_down[e];
+    int64_t first = index % v->tasks * v->step, count = down->rows - first < v->step ? down->rows - first : v->step;
+    leat__lm_part(down, &m->act_mid[e], NULL, first, count, m->in + m->first[e] * down->rows + first, down->rows, r->scratch + (size_t)worker * r->scratch_bytes);
 }
 
 /* A row's slots, by falling score. */

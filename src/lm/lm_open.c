@@ -55,6 +55,12 @@ static const char *file_type(const leat_lm *lm) {
 
 /* ---- figures ------------------------------------------------------------------------------------------------------------------- */
 
+/* "blk.3.ffn_up_exps.weight", "blk.3.ffn_up.5.weight" */
+static int is_of_experts(const char *name) {
+    const char *part = strstr(name, ".ffn_"), *behind = part ? strchr(part + 1, '.') : NULL;
+    return strstr(name, "_exps.") || (behind && behind[1] >= '0' && behind[1] <= '9');
+}
+
 /* Bytes that one token of decoding reads: of the embedding a row, of the experts those that are used. */
 static uint64_t bytes_of_token(const leat_lm *lm) {
     uint64_t bytes = 0;
@@ -63,7 +69,7 @@ static uint64_t bytes_of_token(const leat_lm *lm) {
         const leat_gguf_tensor *t = &lm->file->tensors[i];
         if (t->data == g->embedding.data) bytes += (uint64_t)g->embedding.stride + (g->output.data == t->data ? t->bytes : 0);
         else if (t->data == g->positions.data || t->data == g->types.data) continue;
-        else bytes += strstr(t->name, "_exps.") && lm->params.experts ? t->bytes / (uint64_t)lm->params.experts * (uint64_t)lm->params.experts_used : t->bytes;
+        else bytes += lm->params.experts && is_of_experts(t->name) ? t->bytes * (uint64_t)lm->params.experts_used / (uint64_t)lm->params.experts : t->bytes;
     }
     return bytes;
 }

@@ -38,6 +38,7 @@ typedef struct lm_damage {
     uint32_t    value;
     const char *drop, *rename, *widen; /* a tensor that is missing, called "stranger", or has one column more */
     int         type;   /* with `widen`: in place of that, its type */
+    int         apart;  /* no damage: each expert has tensors of its own, with the same values */
 } lm_damage;
 
 typedef struct lm_file {
@@ -141,24 +142,26 @@ static inline void b_metadata(lm_file *f) {
 
 /* ---- tensors ---------------------------------------------------------------------------------------------------------------- */
 
-/* Uniform values around `centre`, of the tensor's own generator. */
-static inline void b_values(lm_file *f, const char *name, uint64_t count, double centre, double spread) {
+/* Uniform values around `centre`, of the generator of the tensor `name`, the first ones left out. */
+static inline void b_values(lm_file *f, const char *name, uint64_t left_out, uint64_t count, double centre, double spread) {
     uint32_t state = 2166136261u;
     for (const char *p = name; *p; p++) state = (state ^ (uint8_t)*p) * 16777619u;
-    for (uint64_t i = 0; i < count; i++) {
+    for (uint64_t i = 0; i < left_out + count; i++) {
         state = state * 1664525u + 1013904223u;
+        if (i < left_out) continue;
         float value = (float)(centre + spread * (2 * (double)state / 4294967296.0 - 1));
         b_raw(f, &value, 4);
     }
 }
 
-static inline void b_tensor(lm_file *f, const char *name, int cols, int rows, int depth, double centre, double spread) {
+/* `of`: the tensor whose values these are, from `left_out` on. */
+static inline void b_tensor_of(lm_file *f, const char *name, int cols, int rows, int depth, const char *of, uint64_t left_out, double centre, double spread) {
     const lm_damage *d = f->damage;
     if (d && d->drop && strcmp(d->drop, name) == 0) return;
     int wide = d && d->widen && strcmp(d->widen, name) == 0, c = cols + (wide && !d->type);
     uint64_t count = (uint64_t)c * (uint64_t)rows * (uint64_t)depth, bytes = (count * 4 + 31) / 32 * 32;
     if (f->pass == 1) {
-        b_values(f, name, count, centre, spread);
+        b_values(f, of, left_out, count, centre, spread);
         while (f->n % 32) b_raw(f, "", 1);
         return;
     }
@@ -172,11 +175,24 @@ static inline void b_tensor(lm_file *f, const char *name, int cols, int rows, in
     f->offset += bytes;
     f->tensors++;
 }
+static inline void b_tensor(lm_file *f, const char *name, int cols, int rows, int depth, double centre, double spread) {
+    b_tensor_of(f, name, cols, rows, depth, name, 0, centre, spread);
+}
 
 static inline void b_matrix(lm_file *f, int layer, const char *name, int cols, int rows, int depth) {
     char full[96];
     snprintf(full, sizeof full, layer < 0 ? "%.0d%s.weight" : "blk.%d.%s.weight", layer < 0 ? 0 : layer, name);
     b_tensor(f, full, cols, rows, depth, 0, 1.7 / sqrt(cols));
+}
+/* One tensor "<name>_exps", or with `apart` one an expert, "<name>.E". */
+static inline void b_experts(lm_file *f, int layer, const char *name, int cols, int rows, int experts) {
+    char all[96], own[96];
+    snprintf(all, sizeof all, "blk.%d.%s_exps.weight", layer, name);
+    if (!f->damage || !f->damage->apart) b_tensor(f, all, cols, rows, experts, 0, 1.7 / sqrt(cols));
+    for (int e = 0; f->damage && f->damage->apart && e < experts; e++) {
+        snprintf(own, sizeof own, "blk.%d.%s.%d.weight", layer, name, e);
+        b_tensor_of(f, own, cols, rows, 1, all, (uint64_t)e * (uint64_t)cols * (uint64_t)rows, 0, 1.7 / sqrt(cols));
+    }
 }
 static inline void b_norm(lm_file *f, int layer, const char *name, int count) {
     char full[96];
@@ -220,9 +236,9 @@ static inline void b_feed_forward(lm_file *f, int i) {
     b_norm(f, i, "ffn_norm", s->width);
     if (s->experts) {
         b_matrix(f, i, "ffn_gate_inp", s->width, s->experts, 1);
-        b_matrix(f, i, "ffn_gate_exps", s->width, expert, s->experts);
-        b_matrix(f, i, "ffn_up_exps", s->width, expert, s->experts);
-        b_matrix(f, i, "ffn_down_exps", expert, s->width, s->experts);
+        b_experts(f, i, "ffn_gate", s->width, expert, s->experts);
+        b_experts(f, i, "ffn_up", s->width, expert, s->experts);
+        b_experts(f, i, "ffn_down", expert, s->width, s->experts);
         if (s->shared_ffn) {
             b_matrix(f, i, "ffn_gate_inp_shexp", s->width, 1, 1);
             b_matrix(f, i, "ffn_gate_shexp", s->width, s->shared_ffn, 1);

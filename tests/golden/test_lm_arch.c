@@ -183,6 +183,32 @@ static void test_shared_steps(void **state) {
     for (int i = 0; i < LM_SPECS; i++) check_shared_steps(&lm_specs[i]);
 }
 
+/* Early files have a tensor for each expert: the same bits come out, of the weights that a token reads as well. */
+static void test_experts_apart(void **state) {
+    static float logits[2][PROMPT * SPEC_VOCABULARY];
+    static const char *const models[] = {"mixtral", "qwen2moe", "qwen3moe"};
+    int32_t tokens[PROMPT];
+    fill_prompt(tokens);
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        leat_lm_info info[2];
+        for (int apart = 0; apart < 2; apart++) {
+            uint8_t *bytes;
+            leat_error error = {0};
+            leat_lm *lm = open_built(spec_of(models[i]), &(lm_damage){.apart = apart}, &bytes, 2, &error);
+            if (!lm) fail_msg("%s: %s", models[i], error.message);
+            leat_lm_get_info(lm, &info[apart]);
+            leat_lm_session *session = lm_session(lm, LEAT_KV_F32, CONTEXT, 0);
+            assert_int_equal(leat_lm_sync_logits(session, tokens, PROMPT, logits[apart], &error), LEAT_OK);
+            leat_lm_session_close(session);
+            leat_lm_unref(lm);
+            free(bytes);
+        }
+        assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
+        assert_int_equal(info[0].weight_bytes_token, info[1].weight_bytes_token);
+        assert_int_equal(info[0].parameters, info[1].parameters);
+    }
+}
+
 /* ---- files with something wrong --------------------------------------------------------------------------------------------- */
 
 static void refused(const char *model, const lm_damage *damage, int status, const char *names) {
@@ -198,6 +224,10 @@ static void test_wrong_tensors(void **state) {
     refused("llama", &(lm_damage){.drop = "token_embd.weight"}, LEAT_EFORMAT, "'token_embd.weight' is missing");
     refused("qwen2", &(lm_damage){.drop = "blk.0.attn_k.bias"}, LEAT_EFORMAT, "'blk.0.attn_k.bias' is missing");
     refused("mixtral", &(lm_damage){.drop = "blk.1.ffn_up_exps.weight"}, LEAT_EFORMAT, "'blk.1.ffn_up_exps.weight' is missing");
+    refused("mixtral", &(lm_damage){.apart = 1, .drop = "blk.1.ffn_up.3.weight"}, LEAT_EFORMAT, "'blk.1.ffn_up.3.weight' is missing");
+    refused("mixtral", &(lm_damage){.apart = 1, .drop = "blk.1.ffn_up.0.weight"}, LEAT_EFORMAT, "'blk.1.ffn_up_exps.weight' is missing");
+    refused("mixtral", &(lm_damage){.apart = 1, .widen = "blk.0.ffn_down.4.weight"}, LEAT_ESHAPE, "'blk.0.ffn_down.4.weight' is");
+    refused("mixtral", &(lm_damage){.apart = 1, .key = "expert_count", .value = 4}, LEAT_ESHAPE, "ffn_gate_inp");
     refused("llama-tied-biases", &(lm_damage){.rename = "blk.1.attn_q.bias"}, LEAT_EUNSUPPORTED, "'stranger' is unexpected");
     refused("phi3", &(lm_damage){.widen = "blk.0.ffn_up.weight"}, LEAT_ESHAPE, "'blk.0.ffn_up.weight' is 33 x 80 x 1, the hyperparameters say 32 x 80 x 1");
     refused("gemma2", &(lm_damage){.widen = "blk.1.post_ffw_norm.weight"}, LEAT_ESHAPE, "'blk.1.post_ffw_norm.weight' is 33");
@@ -256,7 +286,7 @@ static int write_models(const char *folder) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_logits),        cmocka_unit_test(test_pieces),        cmocka_unit_test(test_thread_counts),
                                        cmocka_unit_test(test_shared_steps),  cmocka_unit_test(test_wrong_tensors), cmocka_unit_test(test_wrong_numbers),
-                                       cmocka_unit_test(test_hostile_numbers)};
+                                       cmocka_unit_test(test_hostile_numbers), cmocka_unit_test(test_experts_apart)};
     if (argc == 3 && strcmp(argv[1], "--write") == 0) return write_models(argv[2]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
