@@ -65,19 +65,20 @@ def tests_of(args, model):
 
 
 def compare(leat, peer, command, rounds):
-    """(Leat's seconds, llama.cpp's, ratio): medians"""
+    """(Leat's seconds, llama.cpp's, their ratio, seconds in which memory gives the weights once, the better attention): medians"""
     what, *sizes = command.split()
     short = ' '.join([what, *sizes[:-1], str(int(sizes[-1]) // 4)])
     flash = {kind: min(peer.time(f'{short} {kind}') for _ in range(2)) for kind in ('on', 'off')}
     best = min(flash, key=flash.get)
     peer.time(f'{short} {best}')
     leat.time(short)
-    pairs = []
+    pairs, reads = [], []
     for i in range(rounds):
+        reads.append(leat.time('read'))
         turns = [(leat, command), (peer, f'{command} {best}')]
         seconds = {w: w.time(text) for w, text in (turns if i % 2 else turns[::-1])}
         pairs.append((seconds[leat], seconds[peer]))
-    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs), statistics.median(b / a for a, b in pairs), best
+    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs), statistics.median(b / a for a, b in pairs), statistics.median(reads), best
 
 
 def from_disk(path):
@@ -106,11 +107,12 @@ def run_one(args, model, threads, results):
     peer = Worker([sys.executable, HERE / 'llama_bench.py', path, '-t', str(threads)] + (['--cpu', VARIANT[args.isa]] if args.isa else []))
     leat = Worker([sys.executable, HERE / 'leat_lm_bench.py', own, '-t', str(threads), '--library', os.path.abspath(args.library)], environment)
     for name, command, tokens in tests_of(args, model):
-        mine, other, ratio, flash = compare(leat, peer, command, args.rounds)
-        row = {'cpu': peer.ready.split()[1], 'model': model, 'threads': threads, 'test': name, 'leat': tokens / mine, 'peer': tokens / other, 'ratio': ratio,
+        mine, other, ratio, read, flash = compare(leat, peer, command, args.rounds)
+        row = {'cpu': peer.ready.split()[1], 'model': model, 'threads': threads, 'test': name, 'leat': tokens / mine, 'peer': tokens / other, 'ratio': ratio, 'read': read,
                'flash': flash, 'leat_rss': leat.resident(), 'peer_rss': peer.resident()}
         results[f'{row["cpu"]} {model} {threads} {name}'] = row
-        print(f'{model} {threads}T {name}: llama.cpp {row["peer"]:.1f} ({flash}), Leat {row["leat"]:.1f} tokens/s, {ratio:.2f}', file=sys.stderr)
+        memory = f'; memory gives the weights {1 / read:.1f} times a second' if name == 'tg128' else ''
+        print(f'{model} {threads}T {name}: llama.cpp {row["peer"]:.1f} ({flash}), Leat {row["leat"]:.1f} tokens/s, {ratio:.2f}{memory}', file=sys.stderr)
     leat.close()
     peer.close()
 
@@ -121,7 +123,7 @@ def geometric(values):
 
 def table(results, cpu):
     rows = [r for r in results.values() if r['cpu'] == cpu]
-    out = ['| model | test | llama.cpp 1T | Leat 1T | speed 1T | llama.cpp 2T | Leat 2T | speed 2T | RSS MiB llama.cpp | Leat |', '|' + '---|' * 10]
+    out = ['| model | test | llama.cpp 1T | Leat 1T | speed 1T | llama.cpp 2T | Leat 2T | speed 2T | RSS MiB llama.cpp | Leat | Leat, % of memory |', '|' + '---|' * 11]
     for model in MODELS:
         for test in ('pp512', 'tg128', 'tg', 'tg x4'):
             of = {r['threads']: r for r in rows if (r['model'], r['test']) == (model, test)}
@@ -129,7 +131,8 @@ def table(results, cpu):
                 continue
             cells = [f'{of[t]["peer"]:.1f} | {of[t]["leat"]:.1f} | {of[t]["ratio"]:.2f}' if t in of else '- | - | -' for t in (1, 2)]
             last = of[max(of)]
-            out.append(f'| {model} | {test} | {cells[0]} | {cells[1]} | {last["peer_rss"]:.0f} | {last["leat_rss"]:.0f} |')
+            share = ' / '.join(f'{100 * of[t]["leat"] * of[t]["read"]:.0f}' for t in sorted(of)) if test in ('tg128', 'tg') else ''
+            out.append(f'| {model} | {test} | {cells[0]} | {cells[1]} | {last["peer_rss"]:.0f} | {last["leat_rss"]:.0f} | {share} |')
     for test in ('pp512', 'tg128'):
         ratios = [r['ratio'] for r in rows if r['test'] == test]
         if ratios:

@@ -44,6 +44,17 @@ class Result(c.Structure):
     _fields_ += [(n, c.c_int64) for n in ('prompt_ns', 'first_token_ns', 'decode_ns', 'total_ns')]
 
 
+class Machine(c.Structure):
+    _fields_ = [('cpu_name', c.c_char * 64)] + [(n, c.c_int) for n in ('cpus', 'l1d_kib', 'l2_kib', 'l3_kib')]
+    _fields_ += [(f'{n}_{t}', c.c_double) for n in ('fma_gflops', 'int8_gops', 'read_gbps', 'copy_gbps') for t in ('1t', 'nt')] + [('threads_nt', c.c_int)]
+
+
+class Info(c.Structure):
+    _fields_ = [(n, c.c_char_p) for n in ('architecture', 'name', 'file_type')] + [(n, c.c_int32) for n in ('encoder', 'layers', 'width', 'heads', 'kv_heads',
+                'head_width', 'ffn_width', 'experts', 'experts_used', 'vocabulary', 'train_context', 'window', 'pooling')]
+    _fields_ += [(n, c.c_uint64) for n in ('parameters', 'weight_bytes', 'file_bytes', 'weight_bytes_token', 'kv_bytes_token')] + [('open_ns', c.c_int64)]
+
+
 IGNORE_EOS = 4
 
 
@@ -103,6 +114,13 @@ class Timed:
             self.check(self.lib.leat_lm_sync(session, tokens, c.c_int64(i), self.error))
         return time.perf_counter() - start
 
+    def read(self, _=None):
+        """seconds in which the memory gives the weights of one token"""
+        info, machine = Info(), Machine()
+        self.lib.leat_lm_get_info(self.lm, c.byref(info))
+        self.check(self.lib.leat_machine_measure(200, self.args.threads, c.byref(machine)))
+        return info.weight_bytes_token / 1e9 / (machine.read_gbps_1t if self.args.threads == 1 else machine.read_gbps_nt)
+
     def batch(self, sessions, count, _=None):
         """one call; greedy sampling is part of it"""
         sessions, count = int(sessions), int(count)
@@ -130,7 +148,7 @@ def main():
     for line in sys.stdin:
         what, *rest = line.split()
         try:
-            print({'pp': timed.pp, 'tg': timed.tg, 'batch': timed.batch}[what](*rest), flush=True)
+            print({'pp': timed.pp, 'tg': timed.tg, 'batch': timed.batch, 'read': timed.read}[what](*rest), flush=True)
         except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
             print('error', error, flush=True)
 
