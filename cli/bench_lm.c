@@ -214,7 +214,7 @@ static void print_results(const lm_bench *b, int form) {
         for (int i = 0; i < b->n; i++) json_array_append_new(list, json_result(&b->results[i]));
         cli_print_json(json_pack("{s:o, s:o}", "machine", cli_json_machine(b->machine), "results", list));
     }
-    if (form == BENCH_JSON || form == BENCH_JSONL) return;
+    if (form == BENCH_JSON || form == BENCH_JSONL || !b->n) return;
     cli_table_init(&table, form == BENCH_CSV ? "model|kind|weights_mb|kv_type|threads|test|tokens_per_s|sd|ceiling_percent|first_token_ms|rss_mb|run_allocations"
                                              : "model|kind|weights MB|KV|threads|test|tokens/s|sd|% of ceiling|first token ms|RSS MB|allocs", 2);
     for (int i = 0; i < b->n; i++) fill_row(&table, &b->results[i]);
@@ -284,6 +284,7 @@ int bench_lm(const cli_args *args, const bench_threads *threads) {
     leat_machine one = {0};
     lm_bench b = {.args = args, .contexts = cli_int(args, OPT_CONTEXTS), .prompt = cli_int(args, OPT_PROMPT_TOKENS), .made = cli_int(args, OPT_NEW_TOKENS)};
     int status = CLI_DONE;
+    if (!b.prompt && !b.made) return cli_usage("-p 0 -n 0 leaves nothing to measure");
     b.results = calloc((size_t)(args->n_positional * threads->count * TESTS), sizeof *b.results);
     if (!b.results) return cli_fail("out of memory");
     leat_machine *machines = calloc((size_t)threads->count, sizeof *machines);

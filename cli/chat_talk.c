@@ -6,6 +6,7 @@
 
 #include "report.h"
 #include "term.h"
+#include "text_file.h"
 
 /* ---- messages ---------------------------------------------------------------------------------------------------------------- */
 
@@ -151,9 +152,14 @@ int chat_talk_save(const chat_talk *talk, const char *path) {
     for (int64_t i = 0; i < talk->count; i++)
         json_array_append_new(list, json_pack("{s:s, s:o}", "role", talk->messages[i].role, "content", cli_json_text(talk->messages[i].content)));
     json_t *all = json_pack("{s:s, s:o}", "template", talk->format, "messages", list);
-    int failed = !all || json_dump_file(all, path, JSON_INDENT(2)) != 0;
+    cli_text_file text;
+    int status = all ? cli_text_open(&text, path) : cli_fail("out of memory");
+    if (status == CLI_DONE) {
+        json_dumpf(all, text.file, JSON_INDENT(2)); /* what fails is seen by the stream */
+        status = cli_text_close(&text, 1);
+    }
     json_decref(all);
-    return failed ? cli_fail("%s cannot be written", path) : CLI_DONE;
+    return status;
 }
 
 int chat_talk_load(chat_talk *talk, const char *path) {

@@ -39,11 +39,6 @@ static int choose_format(chat_job *j) {
         return failed == LEAT_OK || failed == LEAT_ELIMIT ? CLI_DONE : cli_usage("%s", error.message);
     }
     failed = leat_chat_of_file(leat_lm_gguf(j->lm), &j->talk.format, &error);
-    if (failed != LEAT_OK && !cli_text(j->args, OPT_MODEL)) {
-        cli_note("the bundled model was not made for conversations: it continues what you write");
-        j->talk.format = "raw";
-        return CLI_DONE;
-    }
     return failed == LEAT_OK ? CLI_DONE : cli_fail_error(failed, &error);
 }
 

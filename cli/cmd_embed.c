@@ -77,6 +77,7 @@ static int open_session(embed_job *j) {
     leat_lm_session_options_default(&options);
     options.context = longest < j->info.train_context ? (int32_t)longest : j->info.train_context;
     int failed = leat_lm_session_open(j->lm, &options, &j->session, &error);
+    if (failed == LEAT_OK) cli_register_lm_session(j->session);
     return failed == LEAT_OK ? CLI_DONE : cli_fail_error(failed, &error);
 }
 
@@ -107,6 +108,7 @@ static int embed_all(embed_job *j) {
         int64_t      size, start = cli_now_ns();
         leat_error   error = {0};
         int failed = leat_lm_embed(j->session, t->text, t->bytes, j->pooling, j->normalise, &vector, &size, &error);
+        if (failed == LEAT_ECANCELLED && cli_interrupted()) break;
         if (failed != LEAT_OK) {
             status = cli_fail("text %lld: %s", (long long)j->done + 1, error.message);
             break;
@@ -149,6 +151,7 @@ int cli_embed(const cli_args *args) {
         int written = write_matrix(&j);
         status = written == CLI_DONE ? status : written;
     }
+    cli_register_lm_session(NULL);
     leat_lm_session_close(j.session);
     leat_lm_unref(j.lm);
     free(j.matrix);

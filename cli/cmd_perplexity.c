@@ -57,9 +57,10 @@ static int read_chunks(perplexity_job *j) {
     int64_t      done = 0;
     cli_progress_start(&progress, "perplexity");
     j->start_ns = cli_now_ns();
-    for (; status == CLI_DONE && done < j->chunks && !cli_interrupted(); done++) {
+    while (status == CLI_DONE && done < j->chunks && !cli_interrupted()) {
         status = read_chunk(j, done);
-        cli_progress_show(&progress, (double)((done + 1) * j->context), (double)(j->chunks * j->context), "tokens");
+        done += status == CLI_DONE;
+        cli_progress_show(&progress, (double)(done * j->context), (double)(j->chunks * j->context), "tokens");
     }
     cli_progress_end(&progress);
     if (status == CLI_DONE && done < j->chunks) status = CLI_INTERRUPTED;
@@ -118,6 +119,7 @@ static int cut(perplexity_job *j) {
     options.kv_type = cli_kv_type(j->args);
     int failed = leat_lm_session_open(j->lm, &options, &j->session, &error);
     if (failed != LEAT_OK) return cli_fail_error(failed, &error);
+    cli_register_lm_session(j->session);
     j->logits = malloc((size_t)j->context * (size_t)j->vocabulary * sizeof *j->logits);
     return j->logits ? CLI_DONE : cli_fail("out of memory");
 }
@@ -134,6 +136,7 @@ int cli_perplexity(const cli_args *args) {
     if (status == CLI_DONE) status = cut(&j);
     if (status == CLI_DONE) status = read_chunks(&j);
     if (j.counted) report(&j);
+    cli_register_lm_session(NULL);
     leat_lm_session_close(j.session);
     leat_lm_unref(j.lm);
     free(j.logits);

@@ -4,11 +4,10 @@
 #include <string.h>
 
 #include "leat/tokenizer.h"
+#include "lm_setup.h"
 #include "options.h"
 #include "report.h"
 #include "term.h"
-
-#define MOST_BYTES ((size_t)128 << 20)
 
 /* Reads the argument, --file, or standard input.  NULL after a message. */
 static char *read_input(const cli_args *args, size_t *bytes) {
@@ -21,22 +20,7 @@ static char *read_input(const cli_args *args, size_t *bytes) {
         *bytes = strlen(args->positional[0]);
         return strdup(args->positional[0]);
     }
-    FILE *file = path ? fopen(path, "rb") : stdin;
-    size_t capacity = 1 << 16;
-    char *text = malloc(capacity), *larger;
-    *bytes = 0;
-    if (!file) cli_fail("%s cannot be opened", path);
-    while (file && text && (*bytes += fread(text + *bytes, 1, capacity - *bytes, file)) == capacity && capacity < MOST_BYTES) {
-        larger = realloc(text, capacity *= 2);
-        if (!larger) free(text);
-        text = larger;
-    }
-    if (file && path) fclose(file);
-    if (file && !text) cli_fail("out of memory");
-    if (file && text && *bytes == capacity) cli_fail("the text has more than %zu bytes", MOST_BYTES);
-    if (file && text && *bytes < capacity) return text;
-    free(text);
-    return NULL;
+    return cli_read_text(path ? path : "-", bytes);
 }
 
 /* ---- encoding --------------------------------------------------------------------------------------------------------------- */
@@ -75,6 +59,7 @@ static int encode(const cli_args *args, const leat_tokenizer *tokenizer, const c
 
 /* Numbers between anything that is not one, so that the JSON of the other direction is read too.  -1 after a message. */
 static int64_t parse_ids(const char *text, int32_t *tokens, int32_t vocabulary) {
+    const char *all = text;
     int64_t count = 0;
     for (char *end; *text; text = end) {
         while (*text && (*text < '0' || *text > '9') && *text != '-') text++;
@@ -86,7 +71,9 @@ static int64_t parse_ids(const char *text, int32_t *tokens, int32_t vocabulary) 
         }
         tokens[count++] = (int32_t)id;
     }
-    return count;
+    if (count || !all[strspn(all, " \t\r\n[]")]) return count;
+    cli_usage("'%.20s' has no ids of tokens in it", all);
+    return -1;
 }
 
 static int print_decoded(const cli_args *args, const leat_tokenizer *tokenizer, const int32_t *tokens, int64_t count) {

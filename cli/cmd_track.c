@@ -1,14 +1,13 @@
 /* cmd_track.c - `leat track`: the tracker alone, from MOT Challenge text to MOT Challenge text. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "leat/track.h"
 #include "options.h"
 #include "report.h"
 #include "term.h"
+#include "text_file.h"
 
 typedef struct job {
     const cli_args *args;
@@ -17,7 +16,7 @@ typedef struct job {
     leat_tracker   *tracker;
     leat_detection *boxes; /* [most rows of a frame]: in, then out */
     FILE           *out;
-    char            temporary[4096]; /* name of the file that is being written; empty = standard output */
+    cli_text_file   text; /* what is being written, unless it is standard output */
     int64_t         frames, given, written, update_ns;
 } job;
 
@@ -63,12 +62,9 @@ static int open_output(job *j) {
         if (cli_int(j->args, OPT_JSON)) return cli_usage("--json prints a summary on standard output, where the tracks would go: name a file with --out");
         return CLI_DONE;
     }
-    if (snprintf(j->temporary, sizeof j->temporary, "%s.XXXXXX", path) >= (int)sizeof j->temporary) return cli_fail("%s: the name is too long", path);
-    int descriptor = mkstemp(j->temporary);
-    j->out = descriptor < 0 ? NULL : fdopen(descriptor, "w");
-    if (j->out) return CLI_DONE;
-    j->temporary[0] = 0;
-    return cli_fail("%s: %s", path, strerror(errno));
+    int status = cli_text_open(&j->text, path);
+    j->out = j->text.file;
+    return status;
 }
 
 static void write_tracks(job *j, int64_t frame, int count) {
@@ -102,14 +98,8 @@ static int track_all(job *j) {
 
 /* What was tracked before an interrupt is kept. */
 static int close_output(job *j, int status) {
-    const char *path = cli_text(j->args, OPT_OUT);
-    if (!j->temporary[0]) return status;
-    int ok = !ferror(j->out);
-    if (fclose(j->out) != 0) ok = 0;
-    if ((status == CLI_DONE || status == CLI_INTERRUPTED) && ok && rename(j->temporary, path) == 0) return status;
-    int reason = errno;
-    unlink(j->temporary);
-    return status == CLI_DONE ? cli_fail("%s: %s", path, strerror(reason)) : status;
+    int failed = cli_text_close(&j->text, status == CLI_DONE || status == CLI_INTERRUPTED);
+    return failed ? failed : status;
 }
 
 static void summarise(const job *j) {

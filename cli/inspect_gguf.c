@@ -15,12 +15,14 @@ typedef struct type_sum {
     uint64_t tensors, elements, bytes;
 } type_sum;
 
+/* By its first bytes; by its name where it has none, so that a file that is cut off or empty is called what it should have been. */
 int cli_is_gguf(const char *path) {
+    const char *ending = strrchr(path, '.');
     char magic[4] = "";
     FILE *file = fopen(path, "rb");
     int   is = file && fread(magic, 1, sizeof magic, file) == sizeof magic && memcmp(magic, "GGUF", sizeof magic) == 0;
     if (file) fclose(file);
-    return is;
+    return is || (ending && strcmp(ending, ".gguf") == 0);
 }
 
 static uint64_t elements(const leat_gguf_tensor *t) { return t->dims[0] * t->dims[1] * t->dims[2] * t->dims[3]; }

@@ -2,9 +2,11 @@
 #include "lm_request.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "leat/grammar.h"
 #include "lm_setup.h"
 #include "report.h"
 #include "sidecar.h"
@@ -41,7 +43,8 @@ static int read_lists(const cli_args *args, const leat_lm *lm, cli_lm_request *r
     r->stop = calloc((size_t)n_stop + 1, sizeof *r->stop);
     if (!r->bias || !r->stop) return cli_fail("out of memory");
     for (int i = 0; i < args->n_items && status == CLI_DONE; i++) {
-        if (args->items[i].id == OPT_STOP) r->stop[r->request.n_stop++] = args->items[i].text;
+        if (args->items[i].id == OPT_STOP && !args->items[i].text[0]) status = cli_usage("--stop: an empty text ends nothing");
+        else if (args->items[i].id == OPT_STOP) r->stop[r->request.n_stop++] = args->items[i].text;
         if (args->items[i].id == OPT_LOGIT_BIAS) status = parse_bias(args->items[i].text, lm, &r->bias[r->request.sampling.n_bias++]);
     }
     r->request.stop = r->stop;
@@ -65,6 +68,18 @@ static void read_sampling(const cli_args *args, leat_sampling *s) {
     s->seed = (uint64_t)cli_number(args, OPT_SEED);
 }
 
+/* The generation would refuse it as well, but not know the file's name. */
+static int check_grammar(const char *path, const char *text, size_t bytes, int is_schema) {
+    leat_grammar *grammar = NULL;
+    leat_error error = {0}, named;
+    int failed = is_schema ? leat_grammar_open_schema(text, bytes, &grammar, &error) : leat_grammar_open(text, bytes, &grammar, &error);
+    leat_grammar_close(grammar);
+    if (failed == LEAT_OK) return CLI_DONE;
+    named = error;
+    snprintf(named.message, sizeof named.message, "%.200s: %.500s", path, error.message);
+    return cli_fail_error(failed, &named);
+}
+
 static int read_grammar(const cli_args *args, cli_lm_request *r) {
     const char *grammar = cli_text(args, OPT_GRAMMAR), *schema = cli_text(args, OPT_JSON_SCHEMA);
     size_t bytes;
@@ -79,7 +94,7 @@ static int read_grammar(const cli_args *args, cli_lm_request *r) {
     r->grammar = ended;
     if (memchr(ended, 0, bytes)) return cli_fail("%s is not text", grammar ? grammar : schema);
     *(grammar ? &r->request.grammar : &r->request.json_schema) = ended;
-    return CLI_DONE;
+    return check_grammar(grammar ? grammar : schema, ended, bytes, schema != NULL);
 }
 
 int cli_lm_request_make(const cli_args *args, const leat_lm *lm, cli_lm_request *r) {

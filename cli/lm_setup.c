@@ -1,6 +1,7 @@
 /* lm_setup.c - opening language models for the commands. */
 #include "lm_setup.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,7 @@ leat_kv_type cli_kv_type(const cli_args *args) {
     return name && strcmp(name, "q8_0") == 0 ? LEAT_KV_Q8_0 : LEAT_KV_F16;
 }
 
-static char *read_all(FILE *file, size_t *bytes) {
+static char *read_all(FILE *file, const char *name, size_t *bytes) {
     size_t capacity = 1 << 16;
     char  *text = malloc(capacity), *larger;
     *bytes = 0;
@@ -39,23 +40,21 @@ static char *read_all(FILE *file, size_t *bytes) {
         if (!larger) free(text);
         text = larger;
     }
-    if (!text) {
-        cli_fail("out of memory");
-    } else if (*bytes == capacity || ferror(file)) {
-        cli_fail(*bytes == capacity ? "the text has more than 128 MiB" : "the text cannot be read");
-        free(text);
-        text = NULL;
-    }
-    return text;
+    if (!text) cli_fail("%s: out of memory", name);
+    else if (ferror(file)) cli_fail("%s: %s", name, strerror(errno));
+    else if (*bytes == capacity) cli_fail("%s: more than %zu MiB of text", name, MOST_BYTES >> 20);
+    else return text;
+    free(text);
+    return NULL;
 }
 
 char *cli_read_text(const char *path, size_t *bytes) {
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
     if (!file) {
-        cli_fail("%s cannot be opened", path);
+        cli_fail("%s: %s", path, strerror(errno));
         return NULL;
     }
-    char *text = read_all(file, bytes);
+    char *text = read_all(file, file == stdin ? "standard input" : path, bytes);
     if (file != stdin) fclose(file);
     return text;
 }

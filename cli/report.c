@@ -1,15 +1,14 @@
 /* report.c - JSON and tables on stdout; see report.h. */
 #include "report.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "term.h"
+#include "text_file.h"
 
 #define JSON_FORM (JSON_COMPACT | JSON_REAL_PRECISION(9))
 
@@ -185,15 +184,9 @@ void cli_table_print_csv(const cli_table *table) {
 /* ---- files ---------------------------------------------------------------------------------------------------------------- */
 
 int cli_write_json_file(const char *path, json_t *object) {
-    char name[4096];
-    if (snprintf(name, sizeof name, "%s.XXXXXX", path) >= (int)sizeof name) return cli_fail("%s: the name is too long", path);
-    int descriptor = mkstemp(name);
-    if (descriptor < 0) return cli_fail("%s: %s", path, strerror(errno));
-    FILE *file = fdopen(descriptor, "w");
-    int ok = file && json_dumpf(object, file, JSON_FORM) == 0;
-    if (file && fclose(file) != 0) ok = 0;
-    if (ok && rename(name, path) == 0) return CLI_DONE;
-    int failed = cli_fail("%s: %s", path, strerror(errno));
-    unlink(name);
-    return failed;
+    cli_text_file text;
+    int status = cli_text_open(&text, path);
+    if (status) return status;
+    json_dumpf(object, text.file, JSON_FORM); /* what fails is seen by the stream */
+    return cli_text_close(&text, 1);
 }

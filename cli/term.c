@@ -95,6 +95,7 @@ void cli_catch_signals(void) {
     sigaction(SIGINT, &catch, NULL);
     sigaction(SIGTERM, &catch, NULL);
     sigaction(SIGPIPE, &ignore, NULL); /* a reader that went away is seen as a failed write */
+    sigaction(SIGXFSZ, &ignore, NULL); /* and so is a file that may not grow */
 }
 
 int cli_interrupted(void) { return interrupted; }

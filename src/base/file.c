@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/target.h"
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
@@ -207,7 +208,7 @@ int leat__map_beneath(const char *base, const char *path, int allow_links, leat_
 
 static int write_all(int fd, const char *data, size_t bytes) {
     while (bytes > 0) {
-        ssize_t n = write(fd, data, bytes < (size_t)1 << 30 ? bytes : (size_t)1 << 30);
+        ssize_t n = leat__write_quietly(fd, data, bytes < (size_t)1 << 30 ? bytes : (size_t)1 << 30);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return -1;
         data += n;
@@ -228,26 +229,12 @@ int leat__write_file(const char *path, const void *data, size_t bytes, leat_erro
 }
 
 int leat__write_parts(const char *path, const leat_file_part *parts, size_t count, leat_error *error) {
-    char temporary[PATH_MAX];
-    int length = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
-    if (length < 0 || (size_t)length >= sizeof temporary) return leat__fail(error, LEAT_EIO, "%.300s: the path is too long", path);
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0) return leat__fail(error, LEAT_EIO, "%s: %s", path, strerror(errno));
-    mode_t mask = umask(0);
-    umask(mask);
-    int failed = write_each(fd, parts, count) != 0 || fchmod(fd, 0666 & ~mask) != 0;
-    int saved = errno;
-    if (close(fd) != 0 && !failed) {
-        failed = 1;
-        saved = errno;
-    }
-    if (!failed && rename(temporary, path) != 0) {
-        failed = 1;
-        saved = errno;
-    }
-    if (!failed) return LEAT_OK;
-    unlink(temporary);
-    return leat__fail(error, LEAT_EIO, "%s: %s", path, strerror(saved));
+    leat_target t;
+    int status = leat__target_open(path, &t, error);
+    if (status) return status;
+    int code = write_each(t.fd, parts, count) != 0 ? errno : 0, closed = leat__target_close(&t, code == 0);
+    if (!code) code = closed;
+    return code ? leat__fail(error, LEAT_EIO, "%s: %s", path, strerror(code)) : LEAT_OK;
 }
 
 /* Reads to the end or to limit + 1 bytes into *data, which grows. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/options.h"
+#include "base/sized_options.h"
 #include "graph/context_impl.h"
 
 enum { PAGE_BYTES = 4096, DEFAULT_PLANS = 4 };

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/options.h"
+#include "base/sized_options.h"
 #include "base/str.h"
 #include "cpu/cpu.h"
 #include "graph/dump.h"

@@ -115,7 +115,8 @@ static int make_prompt(leat_lm_generation *g, leat_error *error) {
     int status = r->tokens ? LEAT_OK : encode(g, base, &count, error);
     if (status) return status;
     if (count > most - base)
-        return leat__fail(error, LEAT_ELIMIT, "the prompt has %lld tokens, %d are held already, and the context holds %lld", (long long)count, (int)base, (long long)most);
+        return leat__fail(error, LEAT_ELIMIT, "the prompt has %lld tokens%s, and the context holds %lld: shorten it, or open the session with a larger context",
+                          (long long)count, base ? " behind those that are held" : "", (long long)most);
     if (r->tokens) {
         status = leat__lm_check_tokens(s->lm, r->tokens, count, error);
         if (status == LEAT_OK && count) memcpy(g->prompt + base, r->tokens, (size_t)count * sizeof *g->prompt);

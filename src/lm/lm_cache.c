@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/options.h"
+#include "base/sized_options.h"
 #include "lm/lm_impl.h"
 #include "leat/generate.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/options.h"
+#include "base/sized_options.h"
 #include "cpu/cpu.h"
 #include "lm/gguf_impl.h"
 #include "lm/lm_impl.h"

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/options.h"
+#include "base/sized_options.h"
 #include "lm/lm_impl.h"
 
 #define DEFAULT_CONTEXT 8192

@@ -2,36 +2,29 @@
  *
  * The reserve is made with fallocate() behind the end of the file, ahead of what is written; when that fails for lack of space the
  * reserve made before is still there.  File systems without fallocate() do without.
- * A closed pipe raises SIGPIPE, which a library may neither let kill the program nor switch off for it: the signal is blocked in this
- * thread around the write, and taken back if the write raised it.
  */
 #include "media/out_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
-
-#include <stdlib.h>
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/target.h"
 
 #define RESERVE_STEP ((int64_t)8 << 20)
 
 struct leat_out_file {
-    int     fd;
+    leat_target target;
     int     is_pipe, full, can_reserve;
     int64_t position, size; /* size: of what was written */
     int64_t reserve;        /* bytes that are to be kept free */
     int64_t reserved_to;    /* the disk has room up to this position */
-    char   *path, *temporary; /* temporary NULL: standard output */
+    char   *path;           /* as the caller calls it */
 };
 
 static int fail_errno(const leat_out_file *f, int code, leat_error *error) {
@@ -41,31 +34,22 @@ static int fail_errno(const leat_out_file *f, int code, leat_error *error) {
 
 static void free_file(leat_out_file *f) {
     leat__free(f->path);
-    leat__free(f->temporary);
     leat__free(f);
 }
 
-/* A temporary file beside f->path with the rights of a new file. */
-static int open_temporary(leat_out_file *f, leat_error *error) {
-    size_t bytes = strlen(f->path) + 8;
-    f->temporary = leat__alloc(bytes, LEAT_MEMORY_IO);
-    if (!f->temporary) return leat__fail(error, LEAT_ENOMEM, "%s: out of memory", f->path);
-    snprintf(f->temporary, bytes, "%s.XXXXXX", f->path);
-    f->fd = mkostemp(f->temporary, O_CLOEXEC);
-    if (f->fd < 0) return fail_errno(f, errno, error);
-    mode_t mask = umask(0);
-    umask(mask);
-    (void)fchmod(f->fd, 0666 & ~mask);
-    f->can_reserve = 1;
-    return LEAT_OK;
+static int open_target(leat_out_file *f, const char *path, leat_error *error) {
+    int status = leat__target_open(path, &f->target, error);
+    f->is_pipe = !f->target.temporary; /* or a device */
+    f->can_reserve = !f->is_pipe;
+    return status;
 }
 
 static int open_stdout(leat_out_file *f, leat_error *error) {
     struct stat st;
-    f->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-    if (f->fd < 0 || fstat(f->fd, &st) != 0) return fail_errno(f, errno, error);
+    f->target.fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (f->target.fd < 0 || fstat(f->target.fd, &st) != 0) return fail_errno(f, errno, error);
     f->is_pipe = 1; /* a redirected file too: it is not ours to cut or seek in */
-    if (S_ISFIFO(st.st_mode)) (void)fcntl(f->fd, F_SETPIPE_SZ, 1 << 20);
+    if (S_ISFIFO(st.st_mode)) (void)fcntl(f->target.fd, F_SETPIPE_SZ, 1 << 20);
     return LEAT_OK;
 }
 
@@ -78,7 +62,7 @@ int leat__out_open(const char *path, leat_out_file **file, leat_error *error) {
         leat__free(f);
         return leat__fail(error, LEAT_ENOMEM, "%s: out of memory", path);
     }
-    int status = is_stdout ? open_stdout(f, error) : open_temporary(f, error);
+    int status = is_stdout ? open_stdout(f, error) : open_target(f, path, error);
     if (status == LEAT_OK) *file = f;
     else free_file(f);
     return status;
@@ -90,10 +74,10 @@ static int is_full(int code) { return code == ENOSPC || code == EDQUOT || code =
 static void extend_reserve(leat_out_file *f, int64_t end) {
     if (!f->can_reserve || f->full || f->reserve == 0 || end + f->reserve <= f->reserved_to) return;
     int64_t to = end + f->reserve + RESERVE_STEP;
-    int failed = fallocate(f->fd, FALLOC_FL_KEEP_SIZE, end, to - end) != 0;
+    int failed = fallocate(f->target.fd, FALLOC_FL_KEEP_SIZE, end, to - end) != 0;
     if (failed && is_full(errno)) { /* near the end of the disk: no more than is needed */
         to = end + f->reserve;
-        failed = fallocate(f->fd, FALLOC_FL_KEEP_SIZE, end, to - end) != 0;
+        failed = fallocate(f->target.fd, FALLOC_FL_KEEP_SIZE, end, to - end) != 0;
     }
     if (!failed) f->reserved_to = to;
     else if (is_full(errno)) f->full = 1;
@@ -109,29 +93,11 @@ void leat__out_reserve(leat_out_file *f, int64_t bytes) {
 int leat__out_is_full(const leat_out_file *f) { return f->full; }
 int64_t leat__out_position(const leat_out_file *f) { return f->position; }
 
-/* write() whose SIGPIPE does not leave this function; errno as it left it. */
-static ssize_t quiet_write(int fd, const void *data, size_t bytes) {
-    sigset_t pipe_set, old, pending;
-    struct timespec now = {0, 0};
-    sigemptyset(&pipe_set);
-    sigaddset(&pipe_set, SIGPIPE);
-    sigpending(&pending);
-    int was_pending = sigismember(&pending, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe_set, &old);
-    ssize_t n = write(fd, data, bytes);
-    int saved = errno;
-    if (n < 0 && saved == EPIPE && !was_pending)
-        while (sigtimedwait(&pipe_set, NULL, &now) < 0 && errno == EINTR) {}
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    errno = saved;
-    return n;
-}
-
 int leat__out_write(leat_out_file *f, const void *data, size_t bytes, leat_error *error) {
     const uint8_t *at = data;
     extend_reserve(f, f->position + (int64_t)bytes);
     while (bytes > 0) {
-        ssize_t n = quiet_write(f->fd, at, bytes < (size_t)1 << 30 ? bytes : (size_t)1 << 30);
+        ssize_t n = leat__write_quietly(f->target.fd, at, bytes < (size_t)1 << 30 ? bytes : (size_t)1 << 30);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) {
             if (is_full(errno)) f->full = 1;
@@ -147,25 +113,22 @@ int leat__out_write(leat_out_file *f, const void *data, size_t bytes, leat_error
 
 int leat__out_seek(leat_out_file *f, int64_t position, leat_error *error) {
     if (f->is_pipe || position < 0) return leat__fail(error, LEAT_EIO, "%s: cannot seek", f->path);
-    if (lseek(f->fd, position, SEEK_SET) < 0) return fail_errno(f, errno, error);
+    if (lseek(f->target.fd, position, SEEK_SET) < 0) return fail_errno(f, errno, error);
     f->position = position;
     return LEAT_OK;
 }
 
 void leat__out_cut(leat_out_file *f, int64_t bytes) {
-    if (f->is_pipe || ftruncate(f->fd, bytes) != 0 || lseek(f->fd, bytes, SEEK_SET) < 0) return;
+    if (f->is_pipe || ftruncate(f->target.fd, bytes) != 0 || lseek(f->target.fd, bytes, SEEK_SET) < 0) return;
     f->position = f->size = bytes;
 }
 
 int leat__out_close(leat_out_file *f, int keep, leat_error *error) {
     int code = 0;
     if (!f) return LEAT_OK;
-    if (f->temporary && keep && f->reserved_to > f->size && ftruncate(f->fd, f->size) != 0) code = errno; /* gives the reserve back */
-    if (close(f->fd) != 0 && !code) code = errno;
-    if (f->temporary && (!keep || rename(f->temporary, f->path) != 0)) {
-        if (keep && !code) code = errno;
-        unlink(f->temporary);
-    }
+    if (f->target.temporary && keep && f->reserved_to > f->size && ftruncate(f->target.fd, f->size) != 0) code = errno; /* gives the reserve back */
+    int closed = leat__target_close(&f->target, keep);
+    if (!code) code = closed;
     int status = code ? fail_errno(f, code, error) : LEAT_OK;
     free_file(f);
     return status;

@@ -7,16 +7,15 @@
  * Written in pieces through a small buffer under a temporary name, then renamed: nothing is left behind on failure.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/target.h"
 #include "pipeline/pipeline_impl.h"
 
 #define PIECE 65536 /* bytes between two writes */
@@ -33,7 +32,7 @@ static void drain(writer *w) {
     const char *at = w->text.text;
     size_t left = w->text.length;
     while (left > 0 && !w->wrong) {
-        ssize_t n = write(w->fd, at, left);
+        ssize_t n = leat__write_quietly(w->fd, at, left);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) w->wrong = errno;
         else at += n, left -= (size_t)n;
@@ -120,26 +119,23 @@ static int write_all(const leat_pipeline *p, writer *w) {
 
 /* ---- the file ------------------------------------------------------------------------------------------------------------- */
 
-static int write_file(const leat_pipeline *p, const char *path, const char *temporary, leat_error *error) {
+static int write_file(const leat_pipeline *p, const char *path, leat_error *error) {
+    leat_target target;
     writer w = {.origin_ns = atomic_load(&p->started_ns)};
-    w.fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (w.fd < 0) return leat__fail(error, LEAT_EIO, "%s: %s", path, strerror(errno));
-    int status = write_all(p, &w);
-    if (close(w.fd) != 0 && status == LEAT_OK) w.wrong = errno, status = LEAT_EIO;
-    if (status == LEAT_OK && rename(temporary, path) != 0) w.wrong = errno, status = LEAT_EIO;
+    int status = leat__target_open(path, &target, error);
+    if (status != LEAT_OK) return status;
+    w.fd = target.fd;
+    status = write_all(p, &w);
+    int closed = leat__target_close(&target, status == LEAT_OK);
+    if (status == LEAT_OK && closed) w.wrong = closed, status = LEAT_EIO;
     leat__strbuf_fini(&w.text);
     if (status == LEAT_OK) return LEAT_OK;
-    unlink(temporary);
     return leat__fail(error, status, "%s: %s", path, status == LEAT_EIO ? strerror(w.wrong) : leat_status_text(status));
 }
 
 int leat_pipeline_write_trace(leat_pipeline *p, const char *path, leat_error *error) {
-    leat_strbuf temporary = {0};
     if (!path) return leat__fail(error, LEAT_EINVAL, "leat_pipeline_write_trace: path is NULL");
     if (p->state != LEAT__JOINED) return leat__fail(error, LEAT_ESTATE, "a trace is written after leat_pipeline_wait()");
     if (p->options.trace_events == 0) return leat__fail(error, LEAT_ESTATE, "no trace was kept: set trace_events");
-    leat__strbuf_addf(&temporary, "%s.%ld.tmp", path, (long)getpid());
-    int status = temporary.failed ? leat__fail(error, LEAT_ENOMEM, "%s: out of memory", path) : write_file(p, path, temporary.text, error);
-    leat__strbuf_fini(&temporary);
-    return status;
+    return write_file(p, path, error);
 }

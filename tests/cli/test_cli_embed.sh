@@ -10,7 +10,7 @@ wrong_use_is_2() {
 }
 wrong_files_are_1() {
     : >"$scratch/empty"
-    run 1 embed -m "$MODEL" text && err_has 'not a GGUF file' && run 1 embed -m "$STORIES" --file "$scratch/nowhere" && err_has 'cannot be opened' &&
+    run 1 embed -m "$MODEL" text && err_has 'not a GGUF file' && run 1 embed -m "$STORIES" --file "$scratch/nowhere" && err_has 'No such file' &&
         run 1 embed -m "$STORIES" --file "$scratch/empty" && err_has 'no text'
 }
 one_line_a_text() {

@@ -79,7 +79,7 @@ refusals() {
     generate 2 && err_has 'PROMPT' && generate 2 -p x -f y && generate 2 -p x --temp -1 && generate 2 -p x --top-p 2 && generate 2 -p x --mirostat 3 && generate 2 -p x --logit-bias 1 &&
         err_has 'TOKEN=BIAS' && generate 2 -p x --logit-bias 99999=1 && generate 2 -p x --logit-bias 1=abc && generate 1 -p "$(printf 'word %.0s' {1..400})" -c 64 &&
         err_has 'context holds 64|context of 64' && run 1 generate -m nowhere.gguf -p x && err_has nowhere.gguf && run 1 generate -m "$MODEL" -p x && err_has 'not a GGUF file' &&
-        generate 1 -p '' --no-bos && err_has 'empty' && generate 1 -p x --stop '' && err_has 'stop'
+        generate 1 -p '' --no-bos && err_has 'empty' && generate 2 -p x --stop '' && err_has 'stop'
 }
 interrupt_keeps_what_is_done() {
     "$LEAT" generate -m "$stories" -p Once -n -1 -c 200000 --ignore-eos --json >"$scratch/out" 2>"$scratch/err" &

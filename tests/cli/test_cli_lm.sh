@@ -26,7 +26,7 @@ perplexity_of_what_it_knows() {
 }
 perplexity_says_what_is_missing() {
     echo a >"$scratch/short"
-    run 2 perplexity -m "$TALES" && run 1 perplexity -m "$TALES" -f "$scratch/none" && err_has 'none cannot be opened' &&
+    run 2 perplexity -m "$TALES" && run 1 perplexity -m "$TALES" -f "$scratch/none" && err_has 'none: No such file' &&
         run 1 perplexity -m "$TALES" -f "$scratch/short" && err_has 'too few' && run 1 perplexity -m "$MODEL" -f "$scratch/text" && err_has 'GGUF'
 }
 for name in bench_counts_tokens bench_takes_one_kind bench_tells_the_ceiling perplexity_of_what_it_knows perplexity_says_what_is_missing; do check $name $name; done

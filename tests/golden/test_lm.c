@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -292,10 +293,19 @@ static void test_damaged_snapshot(void **state) {
 
 /* ---- cancelling ------------------------------------------------------------------------------------------------------------ */
 
+typedef struct canceller {
+    leat_lm_session *session;
+    atomic_int       done;
+} canceller;
+
+/* Again and again, since an operation that has not begun yet forgets it. */
 static void *cancel_soon(void *arg) {
+    canceller *c = arg;
     struct timespec nap = {0, 2000000};
-    nanosleep(&nap, NULL);
-    leat_lm_cancel(arg);
+    while (!atomic_load(&c->done)) {
+        nanosleep(&nap, NULL);
+        leat_lm_cancel(c->session);
+    }
     return NULL;
 }
 
@@ -307,9 +317,11 @@ static void test_cancel(void **state) {
     const int32_t *held;
     leat_lm *lm = lm_open_stories(1);
     leat_lm_session *session = lm_session(lm, LEAT_KV_F32, 2048, 1);
+    canceller c = {.session = session};
     for (int i = 0; i < 2048; i++) tokens[i] = 3 + i % 500;
-    assert_int_equal(pthread_create(&thread, NULL, cancel_soon, session), 0);
+    assert_int_equal(pthread_create(&thread, NULL, cancel_soon, &c), 0);
     int status = leat_lm_sync(session, tokens, 2048, &error);
+    atomic_store(&c.done, 1);
     pthread_join(thread, NULL);
     assert_int_equal(status, LEAT_ECANCELLED);
     leat_lm_session_tokens(session, &held, &count);

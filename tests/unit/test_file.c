@@ -1,19 +1,25 @@
-/* test_file.c - mappings of files: content, alignment, the readable tail, what is left behind; for files of all lengths about pages and huge pages. */
+/* test_file.c - mappings of files: content, alignment, the readable tail, what is left behind, for all lengths about pages and huge pages; and where files are written. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/mem.h"
+#include "base/target.h"
 #include "leat/common.h"
 
 #define HUGE ((size_t)2 << 20)
@@ -148,8 +154,114 @@ static void test_refused(void **state) {
     }
 }
 
+/* ---- writing ------------------------------------------------------------------------------------------------------------------ */
+
+static char folder[64];
+
+static const char *in_folder(char out[128], const char *name) {
+    snprintf(out, 128, "%s/%s", folder, name);
+    return out;
+}
+
+static int make_folder(void **state) {
+    (void)state;
+    return mkdtemp(strcpy(folder, "/tmp/leat_file_XXXXXX")) ? 0 : -1;
+}
+
+static int count_entries(void) {
+    DIR *dir = opendir(folder);
+    int  n = 0;
+    assert_non_null(dir);
+    for (struct dirent *e; (e = readdir(dir));) n += e->d_name[0] != '.';
+    closedir(dir);
+    return n;
+}
+
+static int remove_folder(void **state) {
+    char name[128];
+    (void)state;
+    for (const char *const *n = (const char *const[]){"file", "link", "hanging", "pipe", "null", NULL}; *n; n++) remove(in_folder(name, *n));
+    return rmdir(folder); /* fails when something was left behind */
+}
+
+static void assert_content(const char *name, const char *text) {
+    char  file[128], *data;
+    size_t bytes;
+    assert_int_equal(leat__read_file(in_folder(file, name), 1000, &data, &bytes, NULL), LEAT_OK);
+    assert_string_equal(data, text);
+    leat__free(data);
+}
+
+static void test_links_are_followed(void **state) {
+    char file[128], link[128], hanging[128];
+    struct stat st;
+    (void)state;
+    assert_int_equal(leat__write_file(in_folder(file, "file"), "one", 3, NULL), LEAT_OK);
+    assert_int_equal(symlink("file", in_folder(link, "link")), 0);
+    assert_int_equal(leat__write_file(link, "two", 3, NULL), LEAT_OK);
+    assert_true(lstat(link, &st) == 0 && S_ISLNK(st.st_mode));
+    assert_content("file", "two");
+    assert_int_equal(symlink("nowhere", in_folder(hanging, "hanging")), 0);
+    assert_int_equal(leat__write_file(hanging, "three", 5, NULL), LEAT_OK); /* takes the link's place */
+    assert_content("hanging", "three");
+}
+
+static void test_devices_stay(void **state) {
+    char null[128], fifo[128], got[8] = "";
+    leat_error error = {0};
+    struct stat st;
+    (void)state;
+    assert_int_equal(symlink("/dev/null", in_folder(null, "null")), 0);
+    assert_int_equal(leat__write_file(null, "gone", 4, NULL), LEAT_OK);
+    assert_true(stat(null, &st) == 0 && S_ISCHR(st.st_mode));
+    assert_int_equal(mkfifo(in_folder(fifo, "pipe"), 0600), 0);
+    int reader = open(fifo, O_RDONLY | O_NONBLOCK);
+    assert_int_equal(leat__write_file(fifo, "through", 7, &error), LEAT_OK);
+    assert_int_equal(read(reader, got, 7), 7);
+    assert_string_equal(got, "through");
+    close(reader);
+    assert_true(stat(fifo, &st) == 0 && S_ISFIFO(st.st_mode));
+    assert_int_equal(leat__write_file(folder, "x", 1, &error), LEAT_EIO);
+    assert_non_null(strstr(error.message, "Is a directory"));
+}
+
+static void test_signals_do_not_kill(void **state) {
+    int ends[2];
+    sigset_t pending;
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    assert_int_equal(leat__write_quietly(ends[1], "x", 1), -1);
+    assert_int_equal(errno, EPIPE);
+    close(ends[1]);
+    assert_true(sigpending(&pending) == 0 && !sigismember(&pending, SIGPIPE));
+}
+
+static void test_what_was_there_stays(void **state) {
+    char file[128];
+    leat_error error = {0};
+    struct rlimit old, few;
+    int entries = count_entries();
+    (void)state;
+    assert_int_equal(leat__write_file(in_folder(file, "file"), "before", 6, NULL), LEAT_OK);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    few = (struct rlimit){1000, old.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
+    int status = leat__write_file(file, folder, sizeof folder, NULL);
+    char *large = calloc(1, 5000);
+    int too_large = leat__write_file(file, large, 5000, &error);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    free(large);
+    assert_int_equal(status, LEAT_OK);
+    assert_int_equal(too_large, LEAT_EIO);
+    assert_non_null(strstr(error.message, "File too large"));
+    assert_content("file", folder);
+    assert_int_equal(count_entries(), entries);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_map), cmocka_unit_test(test_copy), cmocka_unit_test(test_copy_is_its_own), cmocka_unit_test(test_release),
-                                       cmocka_unit_test(test_refused)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+                                       cmocka_unit_test(test_refused), cmocka_unit_test(test_links_are_followed), cmocka_unit_test(test_devices_stay), cmocka_unit_test(test_signals_do_not_kill),
+                                       cmocka_unit_test(test_what_was_there_stays)};
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

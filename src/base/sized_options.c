@@ -1,5 +1,5 @@
-/* options.c - see options.h. */
-#include "base/options.h"
+/* sized_options.c - see sized_options.h. */
+#include "base/sized_options.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* options.h - sized structs of options that callers hand over: a library that is newer or older than its caller takes the fields that both know. */
-#ifndef LEAT_BASE_OPTIONS_H
-#define LEAT_BASE_OPTIONS_H
+/* sized_options.h - sized structs of options that callers hand over: a library that is newer or older than its caller takes the fields that both know. */
+#ifndef LEAT_BASE_SIZED_OPTIONS_H
+#define LEAT_BASE_SIZED_OPTIONS_H
 
 #include <stddef.h>
 
