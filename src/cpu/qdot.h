@@ -24,6 +24,7 @@ extern leat_qdot_kernels leat__qdot;
 void leat__qdot_init(leat_isa level);
 void leat__qdot_fill_ref(leat_qdot_kernels *table);
 void leat__qdot_fill_avx2(leat_qdot_kernels *table);
+void leat__qdotwide_fill_avx2(leat_qdot_kernels *table);
 void leat__qdotk_fill_avx2(leat_qdot_kernels *table);
 void leat__qdotfloat_fill_avx2(leat_qdot_kernels *table);
 void leat__qdot_round_avx2(const leat_qact *act, int64_t t);

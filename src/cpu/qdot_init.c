@@ -7,6 +7,7 @@ void leat__qdot_init(leat_isa level) {
     leat__qdot_fill_ref(&leat__qdot);
 #if LEAT_CPU_X86
     if (level >= LEAT_ISA_AVX2) leat__qdot_fill_avx2(&leat__qdot);
+    if (level >= LEAT_ISA_AVX2) leat__qdotwide_fill_avx2(&leat__qdot);
     if (level >= LEAT_ISA_AVX2) leat__qdotk_fill_avx2(&leat__qdot);
     if (level >= LEAT_ISA_AVX2) leat__qdotfloat_fill_avx2(&leat__qdot);
     if (level >= LEAT_ISA_AVX2) leat__qdot.round = leat__qdot_round_avx2;

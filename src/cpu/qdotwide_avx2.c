@@ -1,0 +1,221 @@
+/* qdotwide_avx2.c - rows of Q8_0, Q4_0, IQ4_NL and IQ4_XS times few tokens: two rows at once, float scales.
+ *
+ * Multiplications (of bytes, of words, of floats) share two of the four vector units; loads are two a cycle.  So activations are loaded once for both rows, and
+ *
+ *   Q4_0     first and second halves of two blocks make two vectors of nibbles (leat_qact: split); their products are added as int16, at most
+ *            4 * 15 * 127, and widened once: half of the multiply-adds, conversions and products with scales
+ *   signed   |x| takes the unsigned side, weights have their bits turned over where x < 0: -w - 1, which always fits a byte; the |x| that are missing
+ *            then are known beforehand (leat_qact: size, lack).  `vpsignb` and `vpabsb` would take the units of the multiplications
+ *
+ * Scales of blocks whose size is 2 above a multiple of 16 fall into consecutive words of vectors that lie 16 (32) bytes apart: blends collect them.
+ * A chunk's scales are made while the chunk before is multiplied, and wait in memory. */
+#include "cpu/qdot.h"
+
+#include <immintrin.h>
+
+#define SIGNED_OFFSET 0
+
+#include "cpu/qdot_unpack_tmpl.h"
+
+enum { CHUNK = 256, MOST_TOKENS = 4, MOST_CHUNK_BYTES = 272, AHEAD = 6144 };
+
+typedef struct sums {
+    __m256 main[MOST_TOKENS][2], minimum[MOST_TOKENS][2]; /* of two rows; one token has two sums for each, since a sum waits for the one before */
+} sums;
+
+typedef struct chunk {
+    const int8_t  *q; /* in the format's order */
+    const uint8_t *size;
+    const float   *scale, *added; /* added: bias or lack */
+    int64_t        groups;
+} chunk;
+
+/* What a chunk needs before its turn: both sides' scales multiplied. */
+typedef struct front {
+    _Alignas(32) float scale[MOST_TOKENS][2][8];
+} front;
+
+#define PIN(v) __asm__("" : "+x"(v)) /* gcc 12 loads anew instead of holding a vector */
+
+INLINE __m256i load_once(const void *p) {
+    __m256i v = _mm256_loadu_si256(p);
+    PIN(v);
+    return v;
+}
+INLINE __m128i load16(const uint8_t *p) { return _mm_loadu_si128((const __m128i *)(const void *)p); }
+
+/* ---- scales ------------------------------------------------------------------------------------------------------------------- */
+
+/* Blocks of 18 bytes: the scale of block j is word j of the 16 bytes at 16 j. */
+INLINE __m256 scales_of_18(const uint8_t *b) {
+    __m256i all = _mm256_blend_epi32(load32(b), load32(b + 32), 0x22);
+    all = _mm256_blend_epi32(_mm256_blend_epi32(all, load32(b + 64), 0x44), load32(b + 96), 0x88);
+    return _mm256_cvtph_ps(_mm_blend_epi16(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1), 0xaa));
+}
+
+/* Blocks of 34 bytes: word j of the 16 bytes at 32 j. */
+INLINE __m256 scales_of_34(const uint8_t *b) {
+    __m128i low = _mm_blend_epi32(_mm_blend_epi16(load16(b), load16(b + 32), 0x02), _mm_blend_epi16(load16(b + 64), load16(b + 96), 0x08), 0x2);
+    __m128i high = _mm_blend_epi32(_mm_blend_epi16(load16(b + 128), load16(b + 160), 0x20), _mm_blend_epi16(load16(b + 192), load16(b + 224), 0x80), 0x8);
+    return _mm256_cvtph_ps(_mm_blend_epi32(low, high, 0xc));
+}
+
+INLINE __m256 weight_scales(const int f, const uint8_t *b) { return f == Q8_0 ? scales_of_34(b) : f == IQ4_XS ? iq4_xs_scales(b) : scales_of_18(b); }
+
+INLINE void open_front(const int f, const uint8_t *b, int64_t stride, const chunk *x, const int tokens, front *next, sums *s) {
+#pragma GCC unroll 2
+    for (int r = 0; r < 2; r++) {
+        __m256 w = weight_scales(f, b + r * stride);
+#pragma GCC unroll 4
+        for (int t = 0; t < tokens; t++) {
+            _mm256_store_ps(next->scale[t][r], _mm256_mul_ps(w, _mm256_loadu_ps(x->scale + t * x->groups)));
+            s->minimum[t][r] = _mm256_fmadd_ps(w, _mm256_loadu_ps(x->added + t * x->groups), s->minimum[t][r]);
+        }
+    }
+}
+
+/* ---- products ----------------------------------------------------------------------------------------------------------------- */
+
+INLINE __m256i fours(__m256i pairs) { return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)); }
+INLINE __m256i negative(__m256i q) { return _mm256_cmpgt_epi8(_mm256_setzero_si256(), q); }
+INLINE void    add(sums *s, const int t, const int r, __m256i sum, __m256 scale) { s->main[t][r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, s->main[t][r]); }
+
+INLINE void add_q8_chunk(const uint8_t *b, int64_t stride, const chunk *x, const int tokens, const front *now, sums *s) {
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; j++) {
+        __m256i w[2] = {load32(b + 34 * j + 2), load32(b + stride + 34 * j + 2)};
+#pragma GCC unroll 4
+        for (int t = 0; t < tokens; t++) {
+            const int64_t at = 32 * (t * x->groups + j);
+            __m256i       size = load_once(x->size + at), turned = negative(load_once(x->q + at));
+#pragma GCC unroll 2
+            for (int r = 0; r < 2; r++) add(s, tokens > 1 ? t : j % 2, r, fours(_mm256_maddubs_epi16(size, _mm256_xor_si256(w[r], turned))), _mm256_set1_ps(now->scale[t][r][j]));
+        }
+    }
+}
+
+/* Nibbles of groups 2k and 2k + 1: first halves low, second halves high. */
+INLINE __m256i two_blocks(const int f, const uint8_t *b, const int k) {
+    if (f == IQ4_XS) return load_once(b + 8 + 32 * k);
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(load16(b + 36 * k + 2)), load16(b + 36 * k + 20), 1);
+}
+
+/* Of 64 weights and activations, in fours. */
+INLINE __m256i dot64(const int f, __m256i low, __m256i high, const int8_t *q) {
+    __m256i a = load_once(q), c = load_once(q + 64);
+    if (!is_signed(f)) return fours(_mm256_add_epi16(_mm256_maddubs_epi16(low, a), _mm256_maddubs_epi16(high, c)));
+    __m256i first = fours(_mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_xor_si256(low, negative(a))));
+    return _mm256_add_epi32(first, fours(_mm256_maddubs_epi16(_mm256_abs_epi8(c), _mm256_xor_si256(high, negative(c)))));
+}
+
+INLINE void add_nibbles_chunk(const int f, const uint8_t *b, int64_t stride, const chunk *x, const int tokens, const front *now, sums *s) {
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; k++) {
+        const __m256i lanes = _mm256_setr_epi32(2 * k, 2 * k, 2 * k, 2 * k, 2 * k + 1, 2 * k + 1, 2 * k + 1, 2 * k + 1);
+        __m256i       low[2], high[2];
+#pragma GCC unroll 2
+        for (int r = 0; r < 2; r++) {
+            __m256i raw = two_blocks(f, b + r * stride, k);
+            low[r] = moved(raw, 0, 15), high[r] = moved(raw, 4, 15);
+            if (is_signed(f)) low[r] = steps(low[r]), high[r] = steps(high[r]);
+        }
+#pragma GCC unroll 4
+        for (int t = 0; t < tokens; t++) {
+            const int64_t at = 32 * t * x->groups + k / 2 * 128 + k % 2 * 32;
+#pragma GCC unroll 2
+            for (int r = 0; r < 2; r++)
+                add(s, tokens > 1 ? t : k % 2, r, dot64(f, low[r], high[r], x->q + at), _mm256_permutevar8x32_ps(_mm256_load_ps(now->scale[t][r]), lanes));
+        }
+    }
+}
+
+INLINE void add_chunk(const int f, const uint8_t *b, int64_t stride, const chunk *x, const int tokens, const front *now, sums *s) {
+    if (f == Q8_0) add_q8_chunk(b, stride, x, tokens, now, s);
+    else add_nibbles_chunk(f, b, stride, x, tokens, now, s);
+}
+
+/* ---- rows --------------------------------------------------------------------------------------------------------------------- */
+
+INLINE void advance(chunk *x) {
+    x->q += CHUNK;
+    x->size += CHUNK;
+    x->scale += CHUNK / 32;
+    x->added += CHUNK / 32;
+}
+
+INLINE float total(__m256 v) {
+    __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
+}
+
+/* Asks for the lines of a chunk AHEAD, into the second-level cache: the hardware's own prefetch ends with a page, and the scheduler is full of arithmetic. */
+INLINE void look_ahead(const int f, const uint8_t *w) {
+#pragma GCC unroll 5
+    for (int i = 0; i < chunk_bytes(f); i += 64) _mm_prefetch((const char *)((uintptr_t)w + AHEAD + (uintptr_t)i), _MM_HINT_T1);
+}
+
+/* The chunk at w, and the scales of the one `ahead`. */
+INLINE void step(const int f, const uint8_t *w, int64_t stride, const uint8_t *ahead, int64_t ahead_stride, chunk *x, const int tokens, front fronts[2], int64_t i,
+                 sums *s) {
+    chunk at = *x;
+    advance(&at);
+    look_ahead(f, w);
+    look_ahead(f, w + stride);
+    if (ahead) open_front(f, ahead, ahead_stride, &at, tokens, &fronts[(i + 1) % 2], s);
+    add_chunk(f, w, stride, x, tokens, &fronts[i % 2], s);
+    *x = at;
+}
+
+/* Rows at w and at w + stride, which may be 0.  rest: the last chunk, where cols ends within one. */
+INLINE void two_rows(const int f, const uint8_t *w, int64_t stride, const leat_qact *act, int64_t first, const int tokens, float *y, int64_t ldy, int64_t next) {
+    const int64_t at = first * act->groups, part = is_small(f) ? act->cols % CHUNK : 0, whole = act->cols / CHUNK;
+    chunk         x = {(f == Q8_0 ? act->q : act->split) + 32 * at, act->size + 32 * at, act->scale + at, (is_signed(f) ? act->lack : act->bias) + at, act->groups};
+    uint8_t       rest[2][MOST_CHUNK_BYTES];
+    sums          s;
+    front         fronts[2];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) s.main[i / 2][i % 2] = s.minimum[i / 2][i % 2] = _mm256_setzero_ps();
+    if (part) {
+        memset(rest, 0, sizeof rest);
+        for (int r = 0; r < 2; r++) memcpy(rest[r], w + r * stride + whole * chunk_bytes(f), (size_t)(part / 32 * small_bytes(f)));
+    }
+    open_front(f, whole ? w : rest[0], whole ? stride : MOST_CHUNK_BYTES, &x, tokens, &fronts[0], &s);
+    for (int64_t i = 0; i < whole; i++, w += chunk_bytes(f)) {
+        const int last = i + 1 == whole;
+        step(f, w, stride, !last ? w + chunk_bytes(f) : part ? rest[0] : NULL, last ? MOST_CHUNK_BYTES : stride, &x, tokens, fronts, i, &s);
+    }
+    if (part) add_chunk(f, rest[0], MOST_CHUNK_BYTES, &x, tokens, &fronts[whole % 2], &s);
+    for (int r = 0; r < 2; r++)
+#pragma GCC unroll 4
+        for (int t = 0; t < tokens; t++) {
+            __m256 v = tokens > 1 ? s.main[t][r] : _mm256_add_ps(s.main[0][r], s.main[1][r]);
+            y[t * ldy + r * next] = total(_mm256_fnmadd_ps(s.minimum[t][r], _mm256_set1_ps(is_signed(f) ? -1 : (float)offset(f)), v));
+        }
+}
+
+INLINE void all_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {
+    for (int64_t r = 0; r < rows; r += 2, w += 2 * stride, y += 2) {
+        const int64_t other = r + 1 < rows, step = other * stride; /* a row that is left goes with itself */
+        int64_t       t = 0;
+        for (; t + 4 <= act->n; t += 4) two_rows(f, w, step, act, t, 4, y + t * ldy, ldy, other);
+        if (t + 2 <= act->n) two_rows(f, w, step, act, t, 2, y + t * ldy, ldy, other), t += 2;
+        if (t < act->n) two_rows(f, w, step, act, t, 1, y + t * ldy, ldy, other);
+    }
+}
+
+#define ROWS(name, f)                                                                                                               \
+    static void name(const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {                  \
+        all_rows(f, w, stride, rows, act, y, ldy);                                                                                   \
+    }
+ROWS(q8_0_rows, Q8_0)
+ROWS(q4_0_rows, Q4_0)
+ROWS(iq4_nl_rows, IQ4_NL)
+ROWS(iq4_xs_rows, IQ4_XS)
+
+void leat__qdotwide_fill_avx2(leat_qdot_kernels *table) {
+    table->rows[Q8_0] = q8_0_rows;
+    table->rows[Q4_0] = q4_0_rows;
+    table->rows[IQ4_NL] = iq4_nl_rows;
+    table->rows[IQ4_XS] = iq4_xs_rows;
+}
