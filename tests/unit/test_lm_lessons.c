@@ -8,7 +8,7 @@
  *   integers of requests out of range (CVE-2026-21869)                                              test_lm_arguments: test_requests; test_generate: test_refused; here: test_request_numbers
  *   signed and unsigned lengths in tokenizers (GHSA-7rxv-5jhh-j6xx)                                  here: test_text_lengths; fuzz_tokenizer
  *   recursion as deep as the input (llama.cpp#26600, #25308, llamafile#860)                         test_grammar: test_deep, test_long; test_schema: test_deep; here: test_reference_chains
- *   constraints that fail open (llama.cpp#19051)                                                    test_grammar: test_fails_closed; test_generate: test_grammar_fails_closed; test_schema: test_refused
+ *   constraints that fail open (llama.cpp#19051)                                      test_grammar: test_fails_closed; test_generate: test_grammar_fails_closed; test_schema: test_refused
  *   grammars that are read in ever more ways                                                        test_grammar: test_ambiguous; fuzz_grammar
  *   memory on the stack sized by the client (CVE-2025-23310, -23311)                                -Wvla (mk/flags.mk), tools/check-style
  */
