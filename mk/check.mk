@@ -2,7 +2,11 @@
 CHECK_UBSAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CHECK_TSAN  := -fsanitize=thread
 CHECK_LEVELS ?= ref avx2 avx512 avx512vnni
-TSAN_TESTS  := tests/unit/test_tpool tests/golden/test_lm tests/unit/test_mem tests/unit/test_grammar tests/unit/test_pipeline_parts tests/unit/test_sources tests/unit/test_minimise tests/unit/test_circlefit_fit tests/realtime/test_contexts tests/realtime/test_pipeline tests/realtime/test_pipeline_random tests/realtime/test_detect_stream tests/realtime/test_generate_async
+# What has threads of its own, or uses a pool; whole ONNX networks (golden/test_golden, _detect_golden, _classify_golden) would take half an hour and share nothing else.
+TSAN_TESTS  := $(addprefix tests/unit/test_,tpool mem grammar pipeline_parts sources minimise circlefit_fit lm_arguments scene) \
+               $(addprefix tests/golden/test_,lm lm_arch lm_embed generate) $(addprefix tests/ops/test_,attention matmul norms ops_nn) \
+               $(addprefix tests/kernels/test_,conv gemm inverted_residual preproc_frame winograd) \
+               $(addprefix tests/realtime/test_,contexts pipeline pipeline_random detect_stream generate_async)
 
 check: check-setup test check-clang check-asan check-tsan check-isa fuzz-replay   ## the long tier: both compilers, sanitizers, ISA levels (tens of minutes)
 
