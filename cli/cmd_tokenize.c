@@ -66,7 +66,7 @@ static int64_t parse_ids(const char *text, int32_t *tokens, int32_t vocabulary) 
         if (!*text) break;
         long id = strtol(text, &end, 10);
         if (end == text || id < 0 || id >= vocabulary) {
-            cli_usage("'%.20s' is not a token of this vocabulary of %d", text, vocabulary);
+            cli_usage("'%.*s' is not a token of this vocabulary of %d", (int)(end > text ? end - text : 1), text, vocabulary);
             return -1;
         }
         tokens[count++] = (int32_t)id;
