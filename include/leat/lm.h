@@ -90,7 +90,8 @@ void leat_lm_session_close(leat_lm_session *session);
 leat_lm *leat_lm_session_model(const leat_lm_session *session);
 
 /* Makes the session hold exactly tokens [count]: what it has in common with them from the start is kept, the rest is forgotten, what is missing is evaluated.
- * count 0 empties it.  A sync to what it already holds evaluates nothing, but for the last token where its logits were lost.  LEAT_EINVAL (a token out of range, named), LEAT_ELIMIT
+ * count 0 empties it.  A sync to what it already holds evaluates nothing, but for the last token where its logits were lost.  Layers with a sliding window keep their last rows
+ * only: of such a model going back by more than min(window, 1024) tokens may have all evaluated anew.  LEAT_EINVAL (a token out of range, named), LEAT_ELIMIT
  * (longer than the context), LEAT_ECANCELLED (it then holds a prefix), LEAT_ESTATE (a generation is in flight).  The session's thread; allocates nothing. */
 int leat_lm_sync(leat_lm_session *session, const int32_t *tokens, int64_t count, leat_error *error);
 /* The same, and writes the logits of every one of the `count` positions to logits [count, vocabulary], never NULL; evaluates all anew. */

@@ -59,8 +59,8 @@ int leat_chat_of_file(const leat_gguf *file, const char **name, leat_error *erro
     const char *text;
     char names[768];
     uint64_t at = 0, length;
+    if (name) *name = NULL;
     if (!file || !name) return leat__fail(error, LEAT_EINVAL, "chat: file and name are needed");
-    *name = NULL;
     const leat_gguf_value *value = leat_gguf_find(file, "tokenizer.chat_template");
     if (!value || leat_gguf_string(value, &at, &text, &length))
         return leat__fail(error, LEAT_EUNSUPPORTED, "the model's file has no chat template; choose one by name (--template NAME): %s", all_names(names));

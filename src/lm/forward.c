@@ -212,6 +212,9 @@ static int make_spans(leat_lm_runner *r, const leat_lm_row *rows, int32_t n, lea
             return leat__fail(error, LEAT_ELIMIT, "the model has places for %d tokens only", (int)r->lm->tensors.positions.rows);
         if (rows[i].want) r->wanted[r->n_wanted++] = i;
     }
+    for (int32_t i = 0; i < r->n_spans; i++)
+        if (!leat__lm_kv_make_room(r->spans[i].kv, r->spans[i].count))
+            return leat__fail(error, LEAT_EINVAL, "a step of %d rows of a session whose batch is smaller", (int)r->spans[i].count);
     return LEAT_OK;
 }
 

@@ -13,11 +13,16 @@
 typedef struct leat_lm_kv     leat_lm_kv;     /* the KV cache of one session */
 typedef struct leat_lm_runner leat_lm_runner;
 
-/* Allocates a cache of `context` positions.  LEAT_ENOMEM, LEAT_ELIMIT. */
-int    leat__lm_kv_open(const leat_lm *lm, int32_t context, leat_kv_type type, leat_lm_kv **kv, leat_error *error);
+/* Allocates a cache of `context` positions, for steps of at most `batch` rows.  LEAT_ENOMEM, LEAT_ELIMIT. */
+int    leat__lm_kv_open(const leat_lm *lm, int32_t context, int32_t batch, leat_kv_type type, leat_lm_kv **kv, leat_error *error);
 void   leat__lm_kv_close(leat_lm_kv *kv);
-/* Forgets positions from `length` on. */
-void   leat__lm_kv_truncate(leat_lm_kv *kv, int32_t length);
+/* Forgets what is behind `length`.  What is left: `length`, or 0 where rows are gone that go with it (kv.c). */
+int32_t leat__lm_kv_truncate(leat_lm_kv *kv, int32_t length);
+/* Makes room for `count` rows behind those that it has.  0: more than its session's batch. */
+int    leat__lm_kv_make_room(leat_lm_kv *kv, int32_t count);
+/* The first position that is worth keeping of layers with a window, 0 without; whether a cache may begin there. */
+int32_t leat__lm_kv_first(const leat_lm_kv *kv);
+int    leat__lm_kv_may_begin(const leat_lm_kv *kv, uint32_t first, uint32_t length);
 uint64_t leat__lm_kv_bytes(const leat_lm_kv *kv);
 
 /* Allocates the scratch of steps of at most `rows` rows, of which at most `wanted` ask for logits.  threads: of the model's pool at most, 0 = all. */

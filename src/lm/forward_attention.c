@@ -65,10 +65,11 @@ static void place_row(const placing *p, const leat_lm_kv *kv, int64_t t) {
     float *q = r->qkv + t * params->size[LM_QKV], *k = q + params->size[LM_Q], *v = k + params->size[LM_K];
     turn_heads(p, q, params->heads, p->layer->q_norm, t);
     turn_heads(p, k, params->kv_heads, p->layer->k_norm, t);
-    uint8_t *data = kv->data + p->index * kv->layer_bytes;
-    int64_t  at = r->positions[t];
-    leat__kv_store((leat_kv_format)kv->type, k, params->k_width, params->kv_heads, params->k_width, data + at * kv->k_row, kv->k_head);
-    leat__kv_store((leat_kv_format)kv->type, v, params->v_width, params->kv_heads, params->v_width, data + kv->v_offset + at * kv->v_row, kv->v_head);
+    const leat_lm_kv_rows *rows = leat__lm_kv_rows_of(kv, p->layer);
+    uint8_t *data = kv->data + kv->offset[p->index];
+    int64_t  at = r->positions[t] - rows->first;
+    leat__kv_store((leat_kv_format)kv->type, k, params->k_width, params->kv_heads, params->k_width, data + at * kv->k_row, rows->k_head);
+    leat__kv_store((leat_kv_format)kv->type, v, params->v_width, params->kv_heads, params->v_width, data + rows->v_offset + at * kv->v_row, rows->v_head);
 }
 
 static void place_block(void *arg, int64_t index, int worker) {
@@ -102,11 +103,12 @@ static leat_attn_kv call_of(const leat_lm_runner *r, const leat_lm_layer *l, int
     const leat_lm_params *p = &r->lm->params;
     const leat_lm_kv     *kv = s->kv;
     int encoder = (r->lm->arch->traits & LM_TRAIT_ENCODER) != 0;
-    const uint8_t *data = kv->data + index * kv->layer_bytes;
+    const leat_lm_kv_rows *rows = leat__lm_kv_rows_of(kv, l);
+    const uint8_t *data = kv->data + kv->offset[index];
     return (leat_attn_kv){
         .q = r->qkv + s->query * p->size[LM_QKV], .ldq = p->size[LM_QKV], .n = s->queries, .out = r->att + s->query * p->size[LM_O], .ldo = p->size[LM_O],
-        .k = data, .k_head = kv->k_head, .k_row = kv->k_row, .v = data + kv->v_offset, .v_head = kv->v_head, .v_row = kv->v_row,
-        .format = (leat_kv_format)kv->type, .length = r->positions[s->first] + s->count, .first_position = r->positions[s->query], .causal = !encoder,
+        .k = data, .k_head = rows->k_head, .k_row = kv->k_row, .v = data + rows->v_offset, .v_head = rows->v_head, .v_row = kv->v_row,
+        .format = (leat_kv_format)kv->type, .length = r->positions[s->first] + s->count - rows->first, .first_position = r->positions[s->query] - rows->first, .causal = !encoder,
         .window = l->window, .heads = p->heads, .kv_heads = p->kv_heads, .k_width = p->k_width, .v_width = p->v_width, .scale = p->attention_scale,
         .softcap = p->attention_cap};
 }

@@ -64,7 +64,7 @@ static void begin_prompt(seat *s) {
     leat_lm_session *session = s->g->session;
     int32_t common = 0;
     while (common < session->kv->length && common + 1 < s->g->n_prompt && session->tokens[common] == s->g->prompt[common]) common++;
-    leat__lm_kv_truncate(session->kv, common);
+    common = leat__lm_kv_truncate(session->kv, common);
     session->has_logits = 0;
     session->stats.reused_tokens += common;
     s->state = SEAT_PROMPT;
@@ -116,6 +116,7 @@ static int32_t fill_rows(batch *b) {
         seat *s = &b->seats[i];
         if (s->state != SEAT_PROMPT) continue;
         int32_t at = s->g->session->kv->length, left = (int32_t)s->g->n_prompt - at, count = left < room - n ? left : room - n;
+        if (count > s->g->session->batch) count = s->g->session->batch; /* its cache has no room for more at once */
         add_rows(b, &n, s, s->g->prompt + at, count, count == left);
     }
     return n;

@@ -34,17 +34,25 @@ int leat__lm_make_ropes(leat_lm *lm, leat_error *error);
 /* Writes cos and sin [half] of position `position`. */
 void leat__lm_rope_angles(const leat_lm_rope *rope, int32_t half, int64_t position, float *cosines, float *sines);
 
-/* A cache: [layer][K, V][kv head][position] rows. */
+/* The rows of layers of one kind: those that see all positions, or those with a window (kv.c). */
+typedef struct leat_lm_kv_rows {
+    int32_t places, first;          /* rows there is room for; position of row 0 */
+    int64_t k_head, v_head;         /* bytes of one head's rows */
+    int64_t v_offset, layer_bytes;  /* of V in a layer; of a layer */
+} leat_lm_kv_rows;
+
+/* A cache: [layer][K, V][kv head][row]. */
 struct leat_lm_kv {
-    const leat_lm *lm;
-    uint8_t       *data;
-    int32_t        capacity, length;
-    leat_kv_type   type;
-    int            main_rope;       /* LM_ROPE_MAIN or LM_ROPE_LONG */
-    int64_t        k_row, v_row;    /* bytes of a row */
-    int64_t        k_head, v_head;  /* bytes of one head's rows */
-    int64_t        v_offset, layer_bytes; /* of V in a layer; of a layer */
+    const leat_lm  *lm;
+    uint8_t        *data;
+    int32_t         capacity, length;
+    leat_kv_type    type;
+    int             main_rope;      /* LM_ROPE_MAIN or LM_ROPE_LONG */
+    int64_t         k_row, v_row;   /* bytes of a row */
+    leat_lm_kv_rows all, sliding;
+    int64_t         bytes, offset[]; /* of data; of each layer */
 };
+static inline const leat_lm_kv_rows *leat__lm_kv_rows_of(const leat_lm_kv *kv, const leat_lm_layer *layer) { return layer->window > 0 ? &kv->sliding : &kv->all; }
 
 struct leat_lm_session {
     leat_lm        *lm;

@@ -35,7 +35,7 @@ static int check_options(const leat_lm *lm, leat_lm_session_options *o, leat_err
 
 static int allocate(leat_lm_session *s, const leat_lm_session_options *o, leat_error *error) {
     const leat_lm_params *p = &s->lm->params;
-    int status = leat__lm_kv_open(s->lm, o->context, o->kv_type, &s->kv, error);
+    int status = leat__lm_kv_open(s->lm, o->context, o->batch, o->kv_type, &s->kv, error);
     if (status == LEAT_OK) status = leat__lm_runner_open(s->lm, o->batch, o->batch, o->threads, &s->runner, error);
     if (status) return status;
     s->tokens = leat__calloc((size_t)o->context, sizeof *s->tokens, LEAT_MEMORY_ARENA);
@@ -96,10 +96,11 @@ int leat__lm_check_tokens(const leat_lm *lm, const int32_t *tokens, int64_t coun
     return LEAT_OK;
 }
 
-static void forget(leat_lm_session *s, int32_t length) {
-    if (length >= s->kv->length) return;
-    leat__lm_kv_truncate(s->kv, length);
+/* How many tokens are left: `length`, or 0 where rows are missing that those behind would need. */
+static int32_t forget(leat_lm_session *s, int32_t length) {
+    if (length >= s->kv->length) return length;
     s->has_logits = 0;
+    return leat__lm_kv_truncate(s->kv, length);
 }
 
 static void count_time(leat_lm_session *s, int32_t rows, int64_t ns) {
@@ -150,7 +151,7 @@ int leat__lm_session_sync(leat_lm_session *s, const int32_t *tokens, int64_t cou
     int32_t common = 0;
     while (!logits && common < s->kv->length && common < count && s->tokens[common] == tokens[common]) common++;
     if (common == count && common > 0 && !(s->has_logits && s->kv->length == common)) common--; /* the last one once more, for its logits */
-    forget(s, common);
+    common = forget(s, common);
     s->stats.reused_tokens += common;
     return feed(s, tokens + common, count - common, logits, error);
 }

@@ -4,7 +4,7 @@
  *   1. the header below
  *   2. tokens i32 [length]
  *   3. logits f32 [vocabulary], where there are any
- *   4. for each layer: K rows [kv heads][length], V rows [kv heads][length], as the cache holds them
+ *   4. for each layer: K rows [kv heads][length], V rows [kv heads][length], as the cache holds them; of layers with a window only rows from position `first` on
  * The header names the model, by a fingerprint of its metadata, its directory and the beginning of every tensor; a hash covers all of the file.  Everything is
  * compared with the session before anything of it changes.
  */
@@ -16,14 +16,14 @@
 #include "lm/gguf_impl.h"
 #include "lm/lm_impl.h"
 
-#define VERSION 1
+#define VERSION 2
 
 typedef struct header {
     char     magic[8]; /* "LEATSESS" */
     uint32_t version, kv_type;
     uint64_t fingerprint;
     uint32_t layers, kv_heads, k_row, v_row; /* bytes of rows */
-    uint32_t vocabulary, length, has_logits, reserved;
+    uint32_t vocabulary, length, has_logits, first;
     uint64_t seed, draws;
     uint64_t hash;     /* of the header with 0 in this place, and of all behind it */
     char     model[88]; /* its name or architecture, NUL-terminated */
@@ -76,6 +76,7 @@ static void fill_header(const leat_lm_session *s, header *h) {
     h->k_row = (uint32_t)s->kv->k_row, h->v_row = (uint32_t)s->kv->v_row;
     h->vocabulary = (uint32_t)p->vocabulary;
     h->length = (uint32_t)s->kv->length;
+    h->first = (uint32_t)leat__lm_kv_first(s->kv);
     h->has_logits = (uint32_t)s->has_logits;
     h->seed = s->seed, h->draws = s->draws;
     snprintf(h->model, sizeof h->model, "%s", s->lm->info.name[0] ? s->lm->info.name : s->lm->info.architecture);
@@ -83,16 +84,19 @@ static void fill_header(const leat_lm_session *s, header *h) {
 
 static size_t part_count(const leat_lm_session *s) { return 2 + 2 * (size_t)s->lm->params.layers * (size_t)s->lm->params.kv_heads; }
 
-/* What follows the header, for `length` tokens; in the session's own memory. */
-static size_t list_parts(const leat_lm_session *s, uint32_t length, int has_logits, leat_file_part *parts) {
+/* What follows the header h; in the session's own memory, where layers with a window have the row of position `at` in front. */
+static size_t list_parts(const leat_lm_session *s, const header *h, int32_t at, leat_file_part *parts) {
     const leat_lm_kv *kv = s->kv;
     size_t n = 0;
-    parts[n++] = (leat_file_part){s->tokens, length * sizeof *s->tokens};
-    if (has_logits) parts[n++] = (leat_file_part){s->logits, (size_t)s->lm->params.vocabulary * sizeof *s->logits};
+    parts[n++] = (leat_file_part){s->tokens, h->length * sizeof *s->tokens};
+    if (h->has_logits) parts[n++] = (leat_file_part){s->logits, (size_t)s->lm->params.vocabulary * sizeof *s->logits};
     for (int32_t layer = 0; layer < s->lm->params.layers; layer++) {
-        uint8_t *data = kv->data + layer * kv->layer_bytes;
-        for (int32_t h = 0; h < s->lm->params.kv_heads; h++) parts[n++] = (leat_file_part){data + h * kv->k_head, length * (size_t)kv->k_row};
-        for (int32_t h = 0; h < s->lm->params.kv_heads; h++) parts[n++] = (leat_file_part){data + kv->v_offset + h * kv->v_head, length * (size_t)kv->v_row};
+        const leat_lm_kv_rows *rows = leat__lm_kv_rows_of(kv, &s->lm->layers[layer]);
+        uint8_t *data = kv->data + kv->offset[layer];
+        int64_t  skip = rows == &kv->sliding ? (int64_t)h->first - at : 0;
+        size_t   count = h->length - (rows == &kv->sliding ? h->first : 0);
+        for (int32_t i = 0; i < s->lm->params.kv_heads; i++) parts[n++] = (leat_file_part){data + i * rows->k_head + skip * kv->k_row, count * (size_t)kv->k_row};
+        for (int32_t i = 0; i < s->lm->params.kv_heads; i++) parts[n++] = (leat_file_part){data + rows->v_offset + i * rows->v_head + skip * kv->v_row, count * (size_t)kv->v_row};
     }
     return n;
 }
@@ -108,7 +112,7 @@ int leat_lm_session_save(const leat_lm_session *s, const char *path, leat_error 
     if (!parts) return leat__fail(error, LEAT_ENOMEM, "%s: out of memory", path);
     fill_header(s, &h);
     parts[0] = (leat_file_part){&h, sizeof h};
-    size_t n = 1 + list_parts(s, h.length, (int)h.has_logits, parts + 1);
+    size_t n = 1 + list_parts(s, &h, s->kv->sliding.first, parts + 1);
     uint64_t hash = 0;
     for (size_t i = 0; i < n; i++) hash = hash_bytes(hash, parts[i].data, parts[i].bytes);
     h.hash = hash;
@@ -131,6 +135,7 @@ static int check_header(const leat_lm_session *s, const header *h, size_t bytes,
         return leat__fail(error, LEAT_ESTATE, "the session's cache is of kv_type %u, this one's of %u", h->kv_type, own.kv_type);
     if (h->length > (uint32_t)s->kv->capacity || h->has_logits > 1)
         return leat__fail(error, LEAT_ELIMIT, "the session holds %u tokens, the context %d", h->length, (int)s->kv->capacity);
+    if (!leat__lm_kv_may_begin(s->kv, h->first, h->length)) return leat__fail(error, LEAT_EFORMAT, "the session's first row is that of position %u of %u", h->first, h->length);
     return LEAT_OK;
 }
 
@@ -155,7 +160,7 @@ static int load(leat_lm_session *s, const leat_mapping *file, leat_file_part *pa
     if (file->bytes >= sizeof h) memcpy(&h, file->data, sizeof h);
     int status = check_header(s, &h, file->bytes, error);
     if (status) return status;
-    size_t n = list_parts(s, h.length, (int)h.has_logits, parts), bytes = sizeof h;
+    size_t n = list_parts(s, &h, (int32_t)h.first, parts), bytes = sizeof h;
     for (size_t i = 0; i < n; i++) bytes += parts[i].bytes;
     if (bytes != file->bytes) return leat__fail(error, LEAT_EFORMAT, "the session's file has %zu bytes in place of %zu: it is truncated or damaged", file->bytes, bytes);
     const uint8_t *at = file->data + sizeof h;
@@ -164,6 +169,7 @@ static int load(leat_lm_session *s, const leat_mapping *file, leat_file_part *pa
     for (size_t i = 0; i < n; at += parts[i++].bytes)
         if (parts[i].bytes) memcpy((void *)(uintptr_t)parts[i].data, at, parts[i].bytes);
     s->kv->length = (int32_t)h.length;
+    s->kv->sliding.first = (int32_t)h.first;
     s->has_logits = (int)h.has_logits;
     s->seed = h.seed, s->draws = h.draws;
     return LEAT_OK;

@@ -159,7 +159,7 @@ static void check_shared_steps(const lm_spec *spec) {
     leat_lm *lm = open_spec(spec, &bytes, 2);
     leat_lm_outputs out = {.logits = together};
     assert_int_equal(leat__lm_runner_open(lm, 64, 64, 0, &runner, NULL), LEAT_OK);
-    for (int s = 0; s < SESSIONS; s++) assert_int_equal(leat__lm_kv_open(lm, CONTEXT, LEAT_KV_F32, &kv[s], NULL), LEAT_OK);
+    for (int s = 0; s < SESSIONS; s++) assert_int_equal(leat__lm_kv_open(lm, CONTEXT, CONTEXT, LEAT_KV_F32, &kv[s], NULL), LEAT_OK);
     for (int s = 0; s < SESSIONS; s++) {
         leat_lm_outputs single = {.logits = alone[s]};
         assert_int_equal(leat__lm_forward(runner, rows, add_rows(rows, 0, kv[s], s, 0, 12), &single, NULL, NULL), LEAT_OK);
