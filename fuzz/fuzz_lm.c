@@ -22,18 +22,20 @@ static void patch(uint8_t *file, size_t bytes, const uint8_t *p) {
 }
 
 static void evaluate(leat_lm *lm) {
-    static const int32_t tokens[] = {1, 5, 100};
+    static const int32_t tokens[24] = {1, 5, 100, 7, 7, 8, 9, 250, 30, 31, 32, 33};
+    static const int64_t counts[] = {3, 2, 24, 23, 9, 20}; /* on, and back, also by more than a window keeps */
     leat_lm_session_options options;
     leat_lm_session *session;
     leat_error error = {0};
     leat_lm_session_options_default(&options);
-    options.context = 8;
+    options.context = 24;
+    options.batch = 4;
     if (leat_lm_session_open(lm, &options, &session, &error)) {
         if (!error.message[0]) abort();
         return;
     }
-    if (leat_lm_sync(session, tokens, 3, &error) && !error.message[0]) abort();
-    if (leat_lm_sync(session, tokens, 2, &error) && !error.message[0]) abort();
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        if (leat_lm_sync(session, tokens, counts[i], &error) && !error.message[0]) abort();
     leat_lm_session_close(session);
 }
 
