@@ -1,9 +1,9 @@
 /* bench_qmat.c - products of stored weights with 1 to 8 tokens, as a share of the memory's read rate.
  *
- * usage: bench_qmat [-t THREADS] [-c COLUMNS] [-m MIB] [-r ROUNDS] [-f FORMAT] [-H]      -H: weights in huge pages
+ * usage: bench_qmat [-t THREADS] [-c COLUMNS] [-m MIB] [-r ROUNDS] [-f FORMAT] [-s KIB] [-H]      -s: of the small matrix; -H: weights in huge pages
  *
  * For each format and number of tokens: the rate of weights' bytes with a matrix larger than the caches, beside the rate of plain reading of the same bytes
- * by as many threads in the same rounds; and with a matrix that stays in the second-level cache, which shows how far the kernel is from being
+ * by as many threads in the same rounds; and with a matrix of 256 KiB, that stays in the second-level cache, which shows how far the kernel is from being
  * the limit.  Rates are medians of the rounds.  ISA by LEAT_ISA.
  */
 #include <stdio.h>
@@ -21,7 +21,7 @@
 #include "cpu/probe.h"
 #include "cpu/qmat.h"
 
-enum { MOST_ROUNDS = 64, CHUNK = 64 << 10, SMALL = 256 << 10, REPEATS = 64 };
+enum { MOST_ROUNDS = 64, CHUNK = 64 << 10, REPEATS = 64 };
 
 static const int types[] = {8, 2, 12, 14, 1, 30, 0, 13, 6, 3, 7, 11, 10, 20, 23};
 static const int tokens[] = {1, 2, 4, 8};
@@ -36,7 +36,7 @@ typedef struct job {
 } job;
 
 static leat_tpool *pool;
-static int         threads = 1;
+static int         threads = 1, small_kib = 256;
 
 static void multiply(void *arg, int64_t index, int worker) {
     job    *j = arg;
@@ -80,7 +80,7 @@ static void measure(job *j, int type, int64_t cols, int64_t bytes, int rounds) {
     j->w.stride = cols / f->length * f->bytes;
     j->w.rows = bytes / j->w.stride;
     j->chunk = (CHUNK / j->w.stride + 15) / 16 * 16;
-    int64_t small = SMALL / j->w.stride;
+    int64_t small = ((int64_t)small_kib << 10) / j->w.stride;
     for (size_t k = 0; k < sizeof tokens / sizeof *tokens; k++) {
         double big[MOST_ROUNDS], plain[MOST_ROUNDS], near[MOST_ROUNDS];
         j->act.n = tokens[k];
@@ -93,8 +93,8 @@ static void measure(job *j, int type, int64_t cols, int64_t bytes, int rounds) {
             near[r] = (double)(small * j->w.stride) / seconds(j, multiply, REPEATS) / 1e9;
         }
         double rate = median(big, rounds), read = median(plain, rounds);
-        printf("%-7s %d token%s  %6.1f GB/s of %5.1f  %3.0f %%   in L2 %6.1f GB/s %6.2f Gweights/s\n", f->name, tokens[k], tokens[k] > 1 ? "s" : " ", rate, read,
-               100 * rate / read, median(near, rounds), median(near, rounds) * f->length / f->bytes);
+        printf("%-7s %d token%s  %6.1f GB/s of %5.1f  %3.0f %%   in cache %6.1f GB/s %5.2f ns for 32\n", f->name, tokens[k], tokens[k] > 1 ? "s" : " ", rate, read,
+               100 * rate / read, median(near, rounds), 32 / median(near, rounds) * f->bytes / f->length);
     }
 }
 
@@ -103,16 +103,17 @@ int main(int argc, char **argv) {
     int64_t     cols = 2048, mib = 192;
     int         rounds = 7, huge = 0, option;
     const char *only = "";
-    while ((option = getopt(argc, argv, "t:c:m:r:f:H")) != -1) {
+    while ((option = getopt(argc, argv, "t:c:m:r:f:s:H")) != -1) {
         if (option == 't') threads = atoi(optarg);
         else if (option == 'c') cols = atoi(optarg);
         else if (option == 'm') mib = atoi(optarg);
         else if (option == 'r') rounds = atoi(optarg);
         else if (option == 'f') only = optarg;
+        else if (option == 's') small_kib = atoi(optarg);
         else if (option == 'H') huge = 1;
         else return 2;
     }
-    if (threads < 1 || threads > 64 || cols < 256 || cols % 256 || mib < 1 || rounds < 1 || rounds > MOST_ROUNDS) return 2;
+    if (threads < 1 || threads > 64 || cols < 256 || cols % 256 || mib < 1 || small_kib < 1 || small_kib > mib << 10 || rounds < 1 || rounds > MOST_ROUNDS) return 2;
     int64_t  bytes = mib << 20;
     uint8_t *data = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     float   *x = aligned_alloc(64, (size_t)(8 * cols + 16) * 4);

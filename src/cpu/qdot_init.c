@@ -13,5 +13,6 @@ void leat__qdot_init(leat_isa level) {
     if (level >= LEAT_ISA_AVX2) leat__qdot.round = leat__qdot_round_avx2;
     if (level >= LEAT_ISA_AVX512VNNI) leat__qdot_fill_avx512vnni(&leat__qdot);
     if (level >= LEAT_ISA_AVX512VNNI) leat__qdotwide_fill_avx512vnni(&leat__qdot);
+    if (level >= LEAT_ISA_AVX512VNNI) leat__qdotgrain_fill_avx512vnni(&leat__qdot);
 #endif
 }

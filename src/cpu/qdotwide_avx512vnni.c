@@ -3,7 +3,7 @@
  * The weights of Q8_0 and Q4_0 begin at any byte: loads that straddle cache lines, and not arithmetic, are the limit.  So blocks are taken by few long loads and put in
  * place by one permutation, and what is loaded for the scales of a chunk is kept for its weights.  A chunk's scales are made while the one before is
  * multiplied: multiply-adds that wait for their scale would fill the scheduler.  Vectors of activations lie in the order in which a format's nibbles come
- * (leat_qact: split, pairs), so that weights are never put in order. */
+ * (leat_qact: split), so that weights are never put in order. */
 #include "cpu/qdot.h"
 
 #include <immintrin.h>
@@ -19,14 +19,12 @@ typedef struct sums {
 } sums;
 
 typedef struct chunk {
-    const int8_t  *q; /* in the format's order */
-    const float   *scale, *bias, *joint;
-    const int16_t *sum;
-    int64_t        groups;
+    const int8_t *q; /* in the format's order */
+    const float  *scale, *bias;
+    int64_t       groups;
 } chunk;
 
-/* What a chunk needs before its turn: both sides' scales multiplied, [8 groups] or [16 halves], and for Q4_0 its first loads.
- * Q4_K: lanes 0..3 and 8..11 are the groups. */
+/* What a chunk needs before its turn: both sides' scales multiplied, [8 groups], and for Q4_0 its first loads. */
 typedef struct front {
     __m512  scale[MOST_TOKENS];
     __m512i raw[2];
@@ -46,43 +44,8 @@ INLINE __m256 scales_of_18(const __m512i raw[2]) {
     return _mm256_cvtph_ps(_mm512_castsi512_si128(_mm512_permutex2var_epi16(raw[0], load64(index), raw[1])));
 }
 
-/* Q4_K: words A, B, C of 6-bit numbers (see qdot_unpack_tmpl.h) in general registers, which have nothing else to do.  Floats of scales 0..3, minima 0..3,
- * scales 4..7, minima 4..7, times d and m. */
-INLINE __m512 k4_factors(const uint8_t *b) {
-    const __m256i d_and_m = _mm256_setr_epi64x(0x0100010001000100, 0x0302030203020302, 0x0100010001000100, 0x0302030203020302);
-    uint64_t six = dword(b + 4) | (uint64_t)dword(b + 8) << 32, four = dword(b + 12);
-    four = (four & 0x0f0f0f0f) | (four & 0xf0f0f0f0) << 28;
-    four |= six >> 2 & 0x3030303030303030;
-    __m128i bytes = _mm_set_epi64x((long long)four, (long long)(six & 0x3f3f3f3f3f3f3f3f));
-    __m512  both = _mm512_cvtph_ps(_mm256_shuffle_epi8(_mm256_set1_epi32((int)dword(b)), d_and_m));
-    return _mm512_mul_ps(both, _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)));
-}
-
-INLINE void open_k4_front(const uint8_t *b, const chunk *x, const int tokens, front *next, sums *s) {
-    __m512 w = k4_factors(b);
-#pragma GCC unroll 4
-    for (int t = 0; t < tokens; t++) {
-        next->scale[t] = _mm512_mul_ps(w, _mm512_loadu_ps(x->joint + 2 * t * x->groups));
-        s->minimum[t] = _mm512_add_ps(s->minimum[t], next->scale[t]); /* only the lanes of minima count in the end */
-    }
-}
-
-INLINE void open_k6_front(const uint8_t *b, const chunk *x, const int tokens, front *next, sums *s) {
-    __m512 w = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(b + 192))));
-    __m256 d = half_everywhere(b + 208);
-#pragma GCC unroll 4
-    for (int t = 0; t < tokens; t++) {
-        __m512 both = widened(_mm256_mul_ps(d, _mm256_loadu_ps(x->scale + t * x->groups)));
-        __m512 total = _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(x->sum + 2 * t * x->groups))));
-        next->scale[t] = _mm512_mul_ps(w, _mm512_permutexvar_ps(_mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7), both));
-        s->minimum[t] = _mm512_fmadd_ps(next->scale[t], total, s->minimum[t]);
-    }
-}
-
 INLINE void open_front(const int f, const uint8_t *b, const chunk *x, const int tokens, front *next, sums *s) {
     factors w;
-    if (f == Q4_K) return open_k4_front(b, x, tokens, next, s);
-    if (f == Q6_K) return open_k6_front(b, x, tokens, next, s);
     if (f == Q4_0 || f == IQ4_NL) {
         next->raw[0] = load64(b);
         next->raw[1] = load64(b + 72);
@@ -117,24 +80,16 @@ INLINE __m512i wide_steps(__m512i q) {
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), q);
 }
 
-/* Groups 2k and 2k + 1 of the chunk, where the order is plain. */
-INLINE __m512i two_groups(const int f, const uint8_t *b, const int k) {
-    if (f == Q8_0) {
-        __m512i w = _mm512_inserti64x4(_mm512_castsi256_si512(load32(b + 68 * k + 2)), load32(b + 68 * k + 36), 1);
-        return _mm512_xor_si512(w, wide_bytes(128));
-    }
-    __m512i low = load64(b + k / 2 * 64), high = _mm512_broadcast_i64x4(load32(b + 128 + k / 2 * 32)); /* Q6_K */
-    high = k % 2 ? _mm512_srlv_epi64(high, _mm512_setr_epi64(0, 0, 0, 0, 2, 2, 2, 2)) : _mm512_sllv_epi64(high, _mm512_setr_epi64(4, 4, 4, 4, 2, 2, 2, 2));
-    if (k % 2) low = _mm512_srli_epi16(low, 4);
-    return _mm512_and_si512(_mm512_ternarylogic_epi64(wide_bytes(15), low, high, 0xca), wide_bytes(63));
+/* Groups 2k and 2k + 1 of a chunk of Q8_0. */
+INLINE __m512i two_groups(const uint8_t *b, const int k) {
+    __m512i w = _mm512_inserti64x4(_mm512_castsi256_si512(load32(b + 68 * k + 2)), load32(b + 68 * k + 36), 1);
+    return _mm512_xor_si512(w, wide_bytes(128));
 }
 
-/* Each of the lanes of a vector of sums takes the scale of its group: `per` lanes each, groups `first`, first + by, ... */
-INLINE __m512 spread(__m512 scale, const int per, const int first, const int by) {
-    const int g = 16 / per;
-    __m512i   lanes = per == 8 ? _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, by, by, by, by, by, by, by, by)
-                               : _mm512_setr_epi32(0, 0, 0, 0, by, by, by, by, 2 * by, 2 * by, 2 * by, 2 * by, 3 * by, 3 * by, 3 * by, 3 * by);
-    return g ? _mm512_permutexvar_ps(_mm512_add_epi32(lanes, _mm512_set1_epi32(first)), scale) : scale;
+/* Each of the lanes of a vector of sums takes the scale of its group: `per` lanes each, groups from `first` on. */
+INLINE __m512 spread(__m512 scale, const int per, const int first) {
+    __m512i lanes = per == 8 ? _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1) : _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    return _mm512_permutexvar_ps(_mm512_add_epi32(lanes, _mm512_set1_epi32(first)), scale);
 }
 
 INLINE void add(sums *s, const int chain, __m512i dot, __m512 scale) { s->main[chain] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), scale, s->main[chain]); }
@@ -142,29 +97,23 @@ INLINE void add(sums *s, const int chain, __m512i dot, __m512 scale) { s->main[c
 INLINE __m512i dot_with(__m512i sum, __m512i w, const int8_t *q) { return _mm512_dpbusd_epi32(sum, w, load64(q)); }
 
 INLINE void add_chunk(const int f, const uint8_t *b, const chunk *x, const int tokens, const front *now, sums *s) {
-    const int     steps_of = f == Q8_0 || f == Q6_K ? 4 : 2;
+    const int     steps_of = f == Q8_0 ? 4 : 2;
     const __m512i zero = _mm512_setzero_si512();
 #pragma GCC unroll 4
     for (int k = 0; k < steps_of; k++) {
         __m512i low, high = zero;
-        if (steps_of == 4) {
-            low = two_groups(f, b, k);
+        if (f == Q8_0) {
+            low = two_groups(b, k);
         } else {
-            __m512i raw = f == Q4_K ? load64(b + 16 + 64 * k) : f == IQ4_XS ? load64(b + 8 + 64 * k) : nibbles_of_18(b + 72 * k, now->raw[k]);
+            __m512i raw = f == IQ4_XS ? load64(b + 8 + 64 * k) : nibbles_of_18(b + 72 * k, now->raw[k]);
             low = low_nibbles(raw), high = high_nibbles(raw);
             if (is_signed(f)) low = wide_steps(low), high = wide_steps(high);
         }
 #pragma GCC unroll 4
         for (int t = 0; t < tokens; t++) {
             const int8_t *q = x->q + 32 * t * x->groups + CHUNK / steps_of * k;
-            if (steps_of == 4) {
-                add(s, t, dot_with(zero, low, q), has_halves(f) ? spread(now->scale[t], 4, 4 * k, 1) : spread(now->scale[t], 8, 2 * k, 1));
-            } else if (f == Q4_K) {
-                add(s, t, dot_with(zero, low, q), spread(now->scale[t], 8, 8 * k, 2));
-                add(s, t, dot_with(zero, high, q + 64), spread(now->scale[t], 8, 8 * k + 1, 2));
-            } else {
-                add(s, t, dot_with(dot_with(zero, low, q), high, q + 64), spread(now->scale[t], 4, 4 * k, 1));
-            }
+            if (f == Q8_0) add(s, t, dot_with(zero, low, q), spread(now->scale[t], 8, 2 * k));
+            else add(s, t, dot_with(dot_with(zero, low, q), high, q + 64), spread(now->scale[t], 4, 4 * k));
         }
     }
 }
@@ -175,15 +124,12 @@ INLINE void advance(chunk *x) {
     x->q += CHUNK;
     x->scale += CHUNK / 32;
     x->bias += CHUNK / 32;
-    x->joint += CHUNK / 16;
-    x->sum += CHUNK / 16;
 }
 
 INLINE void finish(const int f, const sums *s, const int tokens, float *y, int64_t ldy) {
 #pragma GCC unroll 4
     for (int t = 0; t < tokens; t++) {
-        __m512 v = f == Q4_K ? _mm512_mask_sub_ps(s->main[t], 0xf0f0, s->main[t], s->minimum[t])
-                             : _mm512_fnmadd_ps(_mm512_set1_ps((float)offset(f)), s->minimum[t], s->main[t]);
+        __m512 v = _mm512_fnmadd_ps(_mm512_set1_ps((float)offset(f)), s->minimum[t], s->main[t]);
         __m256 half = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
         __m128 quarter = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
         quarter = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
@@ -199,9 +145,9 @@ INLINE void look_ahead(const int f, const uint8_t *w) {
 
 /* Row r of `rows` begins at w + r * stride.  rest: the last chunk, where cols ends within one. */
 INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, const int rows, const leat_qact *act, int64_t first, const int tokens, float *y, int64_t ldy) {
-    const int8_t *q = f == Q4_K ? act->pairs : f == Q8_0 || f == Q6_K ? act->q : act->split;
+    const int8_t *q = f == Q8_0 ? act->q : act->split;
     const int64_t at0 = first * act->groups;
-    chunk         x = {q + 32 * at0, act->scale + at0, act->bias + at0, act->joint + 2 * at0, act->sum + 2 * at0, act->groups};
+    chunk         x = {q + 32 * at0, act->scale + at0, act->bias + at0, act->groups};
     const int64_t part = is_small(f) ? act->cols % CHUNK : 0, last = act->cols / CHUNK, chunks = last + (part > 0);
     uint8_t       rest[MOST_ROWS][MOST_CHUNK_BYTES];
     sums          s[MOST_ROWS];
@@ -265,15 +211,11 @@ INLINE void all_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows
 ROWS(q8_0_rows, Q8_0)
 ROWS(q4_0_rows, Q4_0)
 ROWS(iq4_nl_rows, IQ4_NL)
-ROWS(q4_k_rows, Q4_K)
-ROWS(q6_k_rows, Q6_K)
 ROWS(iq4_xs_rows, IQ4_XS)
 
 void leat__qdotwide_fill_avx512vnni(leat_qdot_kernels *table) {
     table->rows[Q8_0] = q8_0_rows;
     table->rows[Q4_0] = q4_0_rows;
     table->rows[IQ4_NL] = iq4_nl_rows;
-    table->rows[Q4_K] = q4_k_rows;
-    table->rows[Q6_K] = q6_k_rows;
     table->rows[IQ4_XS] = iq4_xs_rows;
 }

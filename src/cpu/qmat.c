@@ -13,7 +13,7 @@ static size_t aligned(size_t bytes) { return (bytes + LEAT_ALIGN - 1) / LEAT_ALI
 
 size_t leat__qact_bytes(int64_t n, int64_t cols) {
     size_t groups = (size_t)n * (size_t)groups_of(cols);
-    return 4 * GROUP * groups + aligned(8 * groups) + 5 * aligned(4 * groups) + aligned(groups / 2) + LEAT_TAIL_BYTES;
+    return 5 * GROUP * groups + 2 * aligned(8 * groups) + 5 * aligned(4 * groups) + aligned(groups / 2) + LEAT_TAIL_BYTES;
 }
 
 /* The next `bytes` of the memory. */
@@ -31,12 +31,14 @@ void leat__qact_init(leat_qact *act, void *memory, const float *x, int64_t n, in
     act->split = take(&at, GROUP * groups);
     act->pairs = take(&at, GROUP * groups);
     act->size = take(&at, GROUP * groups);
-    act->joint = take(&at, 8 * groups);
     act->scale = take(&at, 4 * groups);
     act->bias = take(&at, 4 * groups);
     act->lack = take(&at, 4 * groups);
     act->sum = take(&at, 4 * groups);
     act->grain = take(&at, 4 * groups);
+    act->grains = take(&at, 8 * groups);
+    act->biases = take(&at, 8 * groups);
+    act->fours = take(&at, GROUP * groups);
     act->unit = take(&at, groups / 2);
 }
 
@@ -51,16 +53,30 @@ static void reorder(leat_qact *act, int64_t token) {
             memcpy(split + PIECE * g, q + GROUP * g, PIECE);
             memcpy(split + PIECE * (g + 4), q + GROUP * g + PIECE, PIECE);
             memcpy(pairs + GROUP * (g / 2 + g % 2 * 2), q + GROUP * g, GROUP);
-            act->joint[2 * i + g] = act->scale[i + g];
-            act->joint[2 * i + 4 + g] = act->bias[i + g];
         }
+    }
+}
+
+static void twice(leat_qact *act, int64_t token) {
+    for (int64_t i = token * act->groups; i < (token + 1) * act->groups; i += 8) {
+        for (int g = 0; g < 8; g++) {
+            act->grains[4 * i + g + g / 4 * 4] = act->grain[2 * (i + g)];
+            act->grains[4 * i + 4 + g + g / 4 * 4] = 0;
+        }
+        for (int64_t k = 8 * i; k < 8 * (i + 8); k++) {
+            const int8_t *q = act->q + 4 * k;
+            act->fours[k] = -32 * (q[0] + q[1] + q[2] + q[3]);
+        }
+        memcpy(act->grains + 4 * i + 16, act->grains + 4 * i, 32);
+        memcpy(act->biases + 2 * i, act->bias + i, 32);
+        memcpy(act->biases + 2 * i + 8, act->bias + i, 32);
     }
 }
 
 void leat__qact_round(leat_qact *act, int64_t first, int64_t count) {
     for (int64_t t = first; t < first + count; t++) {
         leat__qdot.round(act, t);
-        if (act->n <= LEAT_QMAT_FEW) reorder(act, t);
+        if (act->n <= LEAT_QMAT_FEW) reorder(act, t), twice(act, t);
     }
 }
 
