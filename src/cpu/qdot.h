@@ -1,6 +1,6 @@
 /* qdot.h - rows of stored weights times a few vectors: the kernels under qmat.h.
  *
- *   round   token t of X to 8 bits, as qmat.h says: fills all but split, pairs and joint.  All variants give the same bits.
+ *   round   token t of X to 8 bits, as qmat.h says: fills all but split, pairs, grains and biases.  All variants give the same bits.
  *   rows    y[t * ldy + r] = W[r] . X[t], r < rows, t < act->n <= LEAT_QMAT_FEW; one entry for each of GGUF's numbers, NULL where there is no such format
  *
  * A row's value depends on the row and the token alone, not on its neighbours in the call.  Nothing is read behind the last row. */

@@ -182,6 +182,7 @@ static void round_group(const float *x, float factor, const leat_qact *act, int6
         if (q[i] < 0) negative -= q[i];
         act->size[32 * g + i] = (uint8_t)(q[i] < 0 ? -q[i] : q[i]);
     }
+    for (int i = 0; i < 8 && act->n <= LEAT_QMAT_FEW; i++) act->fours[8 * g + i] = -32 * (q[4 * i] + q[4 * i + 1] + q[4 * i + 2] + q[4 * i + 3]);
     act->bias[g] = act->scale[g] * (float)(sum[0] + sum[1]);
     act->lack[g] = act->scale[g] * (float)negative;
 }

@@ -1,4 +1,13 @@
-/* qdotgrain_avx512vnni.c - K formats, whose scales are integers. */
+/* qdotgrain_avx512vnni.c - Q4_K and Q6_K, whose scales are integers, as the activations' grains are: a chunk of 256 is summed without leaving the integers.
+ *
+ *   sums of 4 products (vpdpbusd), two groups packed side by side to 16 bits, times scale * grain (vpdpwssd), one conversion and multiply-add a chunk
+ *
+ * Nothing overflows: |sum of 4| <= 4 * 15 * 127 in Q4_K, <= 4 * 32 * 127 in Q6_K, whose sums begin with -32 times the activations (leat_qact: fours) and so
+ * have no offset; scales are <= 63 * 255 and <= 128 * 255; a lane adds up four products: at most 2.13e9.
+ *
+ * Two rows go side by side: they share the loads of activations, and what is as short as 8 groups fills a vector.  The scales of a chunk are made while the
+ * one before is multiplied, also where that is the end of other rows.  On Zen 4 a 512-bit load that repeats what it loads costs as much as an operation
+ * (a plain load, or a repeated number within an operation, costs none): hence grains and biases lie in memory twice. */
 #include "cpu/qdot.h"
 
 #include <immintrin.h>
@@ -19,10 +28,10 @@ typedef struct chunk {
 
 /* What a chunk of two rows needs before its turn. */
 typedef struct front {
-    __m512i scale[MOST_TOKENS];   /* Q4_K: words, those of the second row in the upper half */
+    __m512i scale[MOST_TOKENS];      /* Q4_K: words 0..3 and 8..11 are the groups', those of the second row 16 behind */
+    __m512  minimum;                 /* Q4_K: of the groups of both rows */
     __m256i half[MOST_TOKENS][ROWS]; /* Q6_K: words of the 16 halves of groups */
-    __m512  minimum;              /* so too */
-    float   unit[MOST_TOKENS][4]; /* times d of the first row, -, d of the second, - */
+    float   unit[MOST_TOKENS][4];    /* times d, [0] and [2] in Q4_K, [1] and [3] in Q6_K */
 } front;
 
 typedef struct sums {
@@ -30,24 +39,36 @@ typedef struct sums {
 } sums;
 
 INLINE __m512i load64(const void *p) { return _mm512_loadu_si512(p); }
+/* A load that stays one: gcc would repeat it in every operation. */
 INLINE __m512i pinned(__m512i v) {
     __asm__("" : "+v"(v));
     return v;
 }
 
-INLINE __m128 two_dwords(const uint8_t *a, const uint8_t *b) { return _mm_cvtph_ps(_mm_insert_epi32(_mm_cvtsi32_si128((int)dword(a)), (int)dword(b), 1)); }
+/* Four halves in single precision: of each row two. */
+INLINE __m128 two_dwords(const uint8_t *a, const uint8_t *b) {
+    return _mm_cvtph_ps(_mm_insert_epi32(_mm_cvtsi32_si128((int)dword(a)), (int)dword(b), 1));
+}
+
+/* ---- Q4_K --------------------------------------------------------------------------------------------------------------------- */
+
+/* Bytes A, B, C of 6-bit numbers: scales are the low 6 bits of A, then the low nibbles of C with the high pairs of A; minima so from B and the high nibbles. */
+INLINE __m256i k4_numbers(const uint8_t *a, const uint8_t *b) {
+    const __m256i six = _mm256_setr_epi32(0x3f3f3f3f, 0x3f3f3f3f, 0x0f0f0f0f, 0x0f0f0f0f, 0x3f3f3f3f, 0x3f3f3f3f, 0x0f0f0f0f, 0x0f0f0f0f);
+    const __m256i two = _mm256_setr_epi32(0, 0, 0x30303030, 0x30303030, 0, 0, 0x30303030, 0x30303030);
+    const __m128i first = _mm_loadu_si128((const __m128i *)(const void *)a), second = _mm_loadu_si128((const __m128i *)(const void *)b);
+    __m256i       raw = _mm256_inserti128_si256(_mm256_castsi128_si256(first), second, 1);
+    __m256i       low = _mm256_srlv_epi32(_mm256_shuffle_epi32(raw, 0xf9), _mm256_setr_epi32(0, 0, 0, 4, 0, 0, 0, 4)); /* A B C C */
+    __m256i       high = _mm256_srli_epi32(_mm256_shuffle_epi32(raw, 0x90), 2);                                       /* - - A B */
+    return _mm256_or_si256(_mm256_and_si256(low, six), _mm256_and_si256(high, two));
+}
 
 INLINE void k4_front(const uint8_t *a, const uint8_t *b, const chunk *x, const int tokens, front *next) {
-    __m256i raw = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)a)),
-                                          _mm_loadu_si128((const __m128i *)(const void *)b), 1);
-    __m256i low = _mm256_srlv_epi32(_mm256_shuffle_epi32(raw, 0xf9), _mm256_setr_epi32(0, 0, 0, 4, 0, 0, 0, 4)); /* A B C C */
-    __m256i high = _mm256_srli_epi32(_mm256_shuffle_epi32(raw, 0x90), 2);                                       /* . . A B */
-    high = _mm256_and_si256(high, _mm256_setr_epi32(0, 0, 0x30303030, 0x30303030, 0, 0, 0x30303030, 0x30303030));
-    low = _mm256_and_si256(low, _mm256_setr_epi32(0x3f3f3f3f, 0x3f3f3f3f, 0x0f0f0f0f, 0x0f0f0f0f, 0x3f3f3f3f, 0x3f3f3f3f, 0x0f0f0f0f, 0x0f0f0f0f));
-    __m512i words = _mm512_cvtepu8_epi16(_mm256_or_si256(low, high));
-    __m128 d = two_dwords(a, b);
+    const __m512i second = _mm512_setr_epi32(1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3);
+    __m512i       words = _mm512_cvtepu8_epi16(k4_numbers(a, b));
+    __m128        d = two_dwords(a, b);
     next->minimum = _mm512_cvtepi32_ps(_mm512_unpackhi_epi16(words, _mm512_setzero_si512()));
-    next->minimum = _mm512_mul_ps(next->minimum, _mm512_permutexvar_ps(_mm512_setr_epi32(1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3), _mm512_castps128_ps512(d)));
+    next->minimum = _mm512_mul_ps(next->minimum, _mm512_permutexvar_ps(second, _mm512_castps128_ps512(d)));
 #pragma GCC unroll 2
     for (int t = 0; t < tokens; t++) {
         next->scale[t] = _mm512_mullo_epi16(words, load64(x->grains + 4 * t * x->groups));
@@ -66,7 +87,7 @@ INLINE __m512i spread(__m512i scale, const int r, const int k) {
 INLINE void k4_add(const uint8_t *a, const uint8_t *b, const chunk *x, const int tokens, const front *now, sums *s) {
     const __m512i nibble = _mm512_set1_epi8(15), zero = _mm512_setzero_si512();
     const uint8_t *w[ROWS] = {a, b};
-    __m512i       sum[MOST_TOKENS][ROWS];
+    __m512i        sum[MOST_TOKENS][ROWS];
 #pragma GCC unroll 2
     for (int k = 0; k < 2; k++) {
         __m512i low[ROWS], high[ROWS];
@@ -96,6 +117,8 @@ INLINE void k4_add(const uint8_t *a, const uint8_t *b, const chunk *x, const int
     }
 }
 
+/* ---- Q6_K --------------------------------------------------------------------------------------------------------------------- */
+
 INLINE void k6_front(const uint8_t *a, const uint8_t *b, const chunk *x, const int tokens, front *next) {
     __m256i sa = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(a + 192)));
     __m256i sb = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(b + 192)));
@@ -115,6 +138,7 @@ INLINE __m512i spread_halves(__m256i scale, const int k) {
     return _mm512_permutexvar_epi16(_mm512_add_epi16(_mm512_set1_epi16((short)(8 * k)), load64(index)), _mm512_castsi256_si512(scale));
 }
 
+/* Groups 4k, 4k + 1 and 4k + 2, 4k + 3. */
 INLINE void k6_weights(const uint8_t *w, const int k, __m512i q[2]) {
     const __m512i nibble = _mm512_set1_epi8(15), pair = _mm512_set1_epi8(48);
     __m512i raw = pinned(load64(w + 64 * k)), high = pinned(_mm512_broadcast_i64x4(load32(w + 128 + 32 * k)));
@@ -150,6 +174,8 @@ INLINE void k6_add(const uint8_t *a, const uint8_t *b, const chunk *x, const int
 #pragma GCC unroll 2
         for (int r = 0; r < ROWS; r++) s->main[t][r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[t][r]), _mm512_set1_ps(now->unit[t][2 * r + 1]), s->main[t][r]);
 }
+
+/* ---- rows --------------------------------------------------------------------------------------------------------------------- */
 
 INLINE void make_front(const int f, const uint8_t *a, const uint8_t *b, const chunk *x, const int tokens, front *next) {
     if (f == Q4_K) k4_front(a, b, x, tokens, next);

@@ -55,19 +55,11 @@ static void reorder(leat_qact *act, int64_t token) {
             memcpy(pairs + GROUP * (g / 2 + g % 2 * 2), q + GROUP * g, GROUP);
         }
     }
-}
-
-static void twice(leat_qact *act, int64_t token) {
     for (int64_t i = token * act->groups; i < (token + 1) * act->groups; i += 8) {
-        for (int g = 0; g < 8; g++) {
-            act->grains[4 * i + g + g / 4 * 4] = act->grain[2 * (i + g)];
-            act->grains[4 * i + 4 + g + g / 4 * 4] = 0;
-        }
-        for (int64_t k = 8 * i; k < 8 * (i + 8); k++) {
-            const int8_t *q = act->q + 4 * k;
-            act->fours[k] = -32 * (q[0] + q[1] + q[2] + q[3]);
-        }
-        memcpy(act->grains + 4 * i + 16, act->grains + 4 * i, 32);
+        int16_t *grains = act->grains + 4 * i;
+        memset(grains, 0, 32);
+        for (int g = 0; g < 8; g++) grains[g / 4 * 8 + g % 4] = act->grain[2 * (i + g)];
+        memcpy(grains + 16, grains, 32);
         memcpy(act->biases + 2 * i, act->bias + i, 32);
         memcpy(act->biases + 2 * i + 8, act->bias + i, 32);
     }
@@ -76,7 +68,7 @@ static void twice(leat_qact *act, int64_t token) {
 void leat__qact_round(leat_qact *act, int64_t first, int64_t count) {
     for (int64_t t = first; t < first + count; t++) {
         leat__qdot.round(act, t);
-        if (act->n <= LEAT_QMAT_FEW) reorder(act, t), twice(act, t);
+        if (act->n <= LEAT_QMAT_FEW) reorder(act, t);
     }
 }
 

@@ -47,6 +47,10 @@ static inline void round_group(const float *x, float factor, const leat_qact *ac
     sums_of(sizes, &sizes_low, &sizes_high);
     _mm256_storeu_si256((__m256i *)(void *)(act->q + GROUP * g), bytes);
     _mm256_storeu_si256((__m256i *)(void *)(act->size + GROUP * g), sizes);
+    if (act->n <= LEAT_QMAT_FEW) {
+        __m256i twos = _mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes);
+        _mm256_storeu_si256((__m256i *)(void *)(act->fours + 8 * g), _mm256_madd_epi16(twos, _mm256_set1_epi16(-32)));
+    }
     act->sum[2 * g] = (int16_t)(low - 16 * 128);
     act->sum[2 * g + 1] = (int16_t)(high - 16 * 128);
     *total = low + high - 32 * 128;

@@ -179,9 +179,11 @@ static void extremes_do_not_overflow(void **state) {
         if (p.format->length > 1) {
             uint8_t *w = (uint8_t *)(uintptr_t)p.w.data;
             memset(w, patterns[round / FORMS], (size_t)(p.w.rows * p.w.stride));
-            for (int64_t b = 0; b < p.w.rows * p.w.cols / p.format->length; b++)
+            for (int64_t b = 0; b < p.w.rows * p.w.cols / p.format->length; b++) {
+                if (p.form->type == 14 && patterns[round / FORMS] == 0) memset(w + b * p.format->bytes + 192, 0x80, 16); /* -128 times -32 */
                 for (int i = 0; i < 2; i++)
                     if (p.form->halves[i] >= 0) memcpy(w + b * p.format->bytes + p.form->halves[i], &(uint16_t){leat__f32_to_f16(0.01f)}, 2);
+            }
             for (int64_t r = 0; r < p.w.rows; r++) p.format->values(w + r * p.w.stride, p.w.cols / p.format->length, p.values + r * p.w.cols);
         }
         for (int64_t i = 0; i < p.n * p.ld; i++) p.x[i] = round % 3 == 0 ? 2 : round % 3 == 1 ? -2 : i % 2 ? 2 : -2;
