@@ -31,6 +31,8 @@ typedef struct leat_lm_rows {
     float (*softmax)(float *x, int64_t n);
     /* out = cap * tanh(x / cap) */
     void (*softcap)(const float *x, float cap, int64_t n, float *out);
+    /* out = min(x, limit), and -INFINITY where x is NaN */
+    void (*tame)(const float *x, float limit, int64_t n, float *out);
     /* Index of the largest, the first among equals; never that of a NaN, but 0 if there is nothing else. */
     int64_t (*argmax)(const float *x, int64_t n);
     const char *isa;

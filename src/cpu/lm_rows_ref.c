@@ -58,6 +58,10 @@ static void softcap(const float *x, float cap, int64_t n, float *out) {
     for (int64_t i = 0; i < n; i++) out[i] = cap * tanhf(x[i] / cap);
 }
 
+static void tame(const float *x, float limit, int64_t n, float *out) {
+    for (int64_t i = 0; i < n; i++) out[i] = isnan(x[i]) ? -INFINITY : fminf(x[i], limit);
+}
+
 /* ---- positions, choices --------------------------------------------------------------------------------------------- */
 
 static inline void rotate(float *a, float *b, float cosine, float sine) {
@@ -94,5 +98,5 @@ static float softmax(float *x, int64_t n) {
 void leat__lm_rows_fill_ref(leat_lm_rows *table) {
     *table = (leat_lm_rows){.rms_norm = rms_norm, .layer_norm = layer_norm, .add = add, .scale = scale, .add_scaled = add_scaled, .silu_mul = silu_mul,
                             .gelu_mul = gelu_mul, .gelu_erf = gelu_erf, .rope_pairs = rope_pairs, .rope_halves = rope_halves, .softmax = softmax,
-                            .softcap = softcap, .argmax = argmax, .isa = "ref"};
+                            .softcap = softcap, .tame = tame, .argmax = argmax, .isa = "ref"};
 }

@@ -104,6 +104,7 @@ static void layer_norm(const float *x, const float *weight, const float *bias, f
 #define GELU(GET) v_gelu_tanh(GET(gate))
 #define GELU_MUL(GET) V_MUL(v_gelu_tanh(GET(gate)), GET(up))
 #define GELU_ERF(GET) v_gelu(GET(x))
+#define TAME(GET) V_MIN(V_MAX(GET(x), least), f) /* of a NaN and a number V_MAX takes the second */
 #define SOFTCAP(GET) V_MUL(v_tanh(V_MUL(GET(x), inverse)), f)
 
 static void add(const float *x, const float *y, int64_t n, float *out) { ROW(ADD); }
@@ -134,6 +135,10 @@ static void gelu_erf(const float *x, int64_t n, float *out) { ROW(GELU_ERF); }
 static void softcap(const float *x, float cap, int64_t n, float *out) {
     const VF f = V_SET(cap), inverse = V_SET(1.0f / cap);
     ROW(SOFTCAP);
+}
+static void tame(const float *x, float limit, int64_t n, float *out) {
+    const VF f = V_SET(limit), least = V_SET(-INFINITY);
+    ROW(TAME);
 }
 
 /* ---- positions ------------------------------------------------------------------------------------------------------ */
@@ -226,4 +231,4 @@ static float softmax(float *x, int64_t n) {
 
 #define LM_ROWS_TABLE(name)                                                                                                                      \
     {.rms_norm = rms_norm, .layer_norm = layer_norm, .add = add, .scale = scale, .add_scaled = add_scaled, .silu_mul = silu_mul, .gelu_mul = gelu_mul, \
-     .gelu_erf = gelu_erf, .rope_pairs = rope_pairs, .rope_halves = rope_halves, .softmax = softmax, .softcap = softcap, .argmax = argmax, .isa = name}
+     .gelu_erf = gelu_erf, .rope_pairs = rope_pairs, .rope_halves = rope_halves, .softmax = softmax, .softcap = softcap, .tame = tame, .argmax = argmax, .isa = name}

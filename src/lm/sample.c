@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "cpu/lm_rows.h"
 #include "cpu/vmath.h"
 
 #define STREAM 0x6C6D /* of the random numbers: "lm" */
@@ -99,13 +100,7 @@ void leat__sampler_begin(leat_lm_sampler *s, const leat_sampling *options) {
 
 /* ---- what changes logits ---------------------------------------------------------------------------------------------------- */
 
-static void take_over(leat_lm_sampler *s, const float *logits) {
-    float *restrict to = s->logits;
-    for (int32_t t = 0; t < s->vocabulary; t++) {
-        float x = logits[t] == logits[t] ? logits[t] : -INFINITY;
-        to[t] = x < VERY_LIKELY ? x : VERY_LIKELY;
-    }
-}
+static void take_over(leat_lm_sampler *s, const float *logits) { leat__lm_rows.tame(logits, VERY_LIKELY, s->vocabulary, s->logits); }
 
 static void add_bias(leat_lm_sampler *s) {
     for (int64_t i = 0; i < s->options.n_bias; i++) s->logits[s->options.bias[i].token] += s->options.bias[i].bias;

@@ -186,8 +186,24 @@ static void test_argmax(void **state) {
     }
 }
 
+static void test_tame(void **state) {
+    (void)state;
+    KT_EACH_LEVEL(level)
+        for (int k = 0; k < LENGTHS; k++)
+            for (int round = 0; round < 4; round++) {
+                rows  r = rows_new(lengths[k], 1);
+                int   nan = kt_int(0, (int)r.n - 1), least = kt_int(0, (int)r.n - 1);
+                r.x[least] = -INFINITY;
+                r.x[nan] = round % 2 ? NAN : INFINITY;
+                leat__lm_rows.tame(r.x, 0.25f, r.n, r.out);
+                for (int64_t i = 0; i < r.n; i++) assert_true(r.out[i] == (isnan(r.x[i]) ? -INFINITY : r.x[i] < 0.25f ? r.x[i] : 0.25f));
+                kt_check_canaries(r.out, r.n);
+                rows_free(&r);
+            }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_norms), cmocka_unit_test(test_activations), cmocka_unit_test(test_limits), cmocka_unit_test(test_rope),
-                                       cmocka_unit_test(test_softmax), cmocka_unit_test(test_argmax)};
+                                       cmocka_unit_test(test_softmax), cmocka_unit_test(test_argmax), cmocka_unit_test(test_tame)};
     return cmocka_run_group_tests(tests, kt_seed, NULL);
 }
