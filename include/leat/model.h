@@ -36,7 +36,8 @@ typedef struct leat_model_options {
 void leat_model_options_default(leat_model_options *options);
 
 /* Opens the ONNX model file `path`.  options: borrows, NULL = defaults.  *model: the caller takes one reference; NULL on failure.
- * LEAT_EIO, LEAT_EFORMAT, LEAT_EUNSUPPORTED (error lists every unsupported operator), LEAT_ENOMEM, LEAT_ELIMIT.  Any thread. */
+ * LEAT_EIO, LEAT_EFORMAT, LEAT_EUNSUPPORTED (error lists every unsupported operator), LEAT_ENOMEM, LEAT_ELIMIT, LEAT_EINVAL (NULL; options whose size
+ * _default() has not set).  Any thread. */
 int leat_model_open(const char *path, const leat_model_options *options, leat_model **model, leat_error *error);
 /* The same from memory: borrows `data` [bytes] until the model is gone; external data is refused. */
 int leat_model_open_memory(const void *data, size_t bytes, const leat_model_options *options, leat_model **model,
@@ -109,7 +110,8 @@ typedef struct leat_context_options {
 } leat_context_options;
 void leat_context_options_default(leat_context_options *options);
 
-/* Opens a context.  Shares the model.  options: borrows, NULL = defaults.  LEAT_ENOMEM, LEAT_EUNSUPPORTED.  Any thread. */
+/* Opens a context.  Shares the model.  options: borrows, NULL = defaults.  LEAT_ENOMEM, LEAT_EUNSUPPORTED, LEAT_EINVAL.
+ * Any thread. */
 int leat_context_open(leat_model *model, const leat_context_options *options, leat_context **context, leat_error *error);
 /* Waits for a started run, then frees.  NULL allowed. */
 void leat_context_close(leat_context *context);

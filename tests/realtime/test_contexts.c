@@ -262,9 +262,20 @@ static void misuse_is_an_error(void **state) {
     assert_int_equal(leat_context_set_input(context, 0, &in, &error), LEAT_ESHAPE);
     assert_non_null(strstr(error.message, "dimensions"));
     leat_context_close(context);
+    leat_context_options no_size = {0};
+    assert_int_equal(leat_context_open(model, &no_size, &context, &error), LEAT_EINVAL);
+    assert_null(context);
+    assert_non_null(strstr(error.message, "leat_context_options_default()"));
+    assert_int_equal(leat_context_open(NULL, NULL, &context, &error), LEAT_EINVAL);
     leat_model_unref(model);
     assert_int_equal(leat_model_open("models/absent.onnx", NULL, &model, &error), LEAT_EIO);
     assert_non_null(strstr(error.message, "models/absent.onnx"));
+    leat_model_options none = {0};
+    assert_int_equal(leat_model_open(model_path, &none, &model, &error), LEAT_EINVAL);
+    assert_null(model);
+    assert_non_null(strstr(error.message, "leat_model_options_default()"));
+    assert_int_equal(leat_model_open(NULL, NULL, &model, &error), LEAT_EINVAL);
+    assert_int_equal(leat_model_open_memory(NULL, 0, NULL, &model, &error), LEAT_EINVAL);
 }
 
 int main(void) {
