@@ -17,7 +17,7 @@
 
 #include "cpu/qdot_unpack_tmpl.h"
 
-enum { CHUNK = 256, MOST_TOKENS = 4, AHEAD = 6144 };
+enum { CHUNK = 256, MOST_TOKENS = 4, AHEAD = 12288 };
 
 /* Of two rows: four lanes each. */
 typedef struct sums {

@@ -17,7 +17,7 @@
 
 #include "cpu/qdot_unpack_tmpl.h"
 
-enum { CHUNK = 256, MOST_TOKENS = 4, MOST_CHUNK_BYTES = 272, AHEAD = 6144 };
+enum { CHUNK = 256, MOST_TOKENS = 4, MOST_CHUNK_BYTES = 272, AHEAD = 12288 };
 
 typedef struct sums {
     __m256 main[MOST_TOKENS][2], minimum[MOST_TOKENS][2]; /* of two rows; one token has two sums for each, since a sum waits for the one before */
