@@ -91,6 +91,8 @@ int  leat__tok_splitter_open(const char *name, leat_tok_splitter **splitter, lea
 void leat__tok_splitter_close(leat_tok_splitter *splitter);
 /* Whether words of this family that are pieces stay whole, merges or not. */
 int  leat__tok_splitter_whole_words(const leat_tok_splitter *splitter);
+/* Whether texts of this family are brought to Unicode's form C first. */
+int  leat__tok_splitter_composed(const leat_tok_splitter *splitter);
 /* Calls word() for each piece of the text, in order.  The first failure of word() ends it. */
 typedef int (*leat_tok_word_fn)(void *user, const char *word, size_t bytes);
 int leat__tok_split(const leat_tok_splitter *splitter, const char *text, size_t bytes, leat_tok_word_fn word, void *user);

@@ -3,7 +3,9 @@
  * 68 are U+0100 onwards in their order.)
  */
 #include <math.h>
+#include <utf8proc.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "lm/tok.h"
 
@@ -72,9 +74,47 @@ static int encode_word(void *user, const char *word, size_t bytes) {
     return LEAT_OK;
 }
 
-int leat__tok_bpe(const leat_tokenizer *t, const char *text, size_t bytes, leat_tok_out *out) {
+static int encode_text(const leat_tokenizer *t, const char *text, size_t bytes, leat_tok_out *out) {
     bpe_job job = {t, out, {0}};
     int status = leat__tok_split(t->splitter, text, bytes, encode_word, &job);
     leat__strbuf_fini(&job.spelled);
+    return status;
+}
+
+/* All characters below U+0300 are in Unicode's form C, and their first bytes below 0xCC. */
+static int may_need_composing(const char *text, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++)
+        if ((uint8_t)text[i] >= 0xCC) return 1;
+    return 0;
+}
+
+/* In Unicode's form C: *composed, to be given back.  NULL: it is not UTF-8, and stays as it is. */
+static int compose(const char *text, size_t bytes, char **composed, size_t *length) {
+    const utf8proc_uint8_t *from = (const utf8proc_uint8_t *)text;
+    const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
+    *composed = NULL;
+    utf8proc_ssize_t n = utf8proc_decompose(from, (utf8proc_ssize_t)bytes, NULL, 0, options);
+    if (n < 0) return LEAT_OK;
+    utf8proc_int32_t *characters = leat__calloc((size_t)n + 1, sizeof *characters, LEAT_MEMORY_OTHER); /* one more for the zero that ends the text */
+    if (!characters) return LEAT_ENOMEM;
+    n = utf8proc_decompose(from, (utf8proc_ssize_t)bytes, characters, n, options);
+    n = n < 0 ? n : utf8proc_reencode(characters, n, options);
+    if (n < 0) {
+        leat__free(characters);
+        return LEAT_OK;
+    }
+    *composed = (char *)characters;
+    *length = (size_t)n;
+    return LEAT_OK;
+}
+
+int leat__tok_bpe(const leat_tokenizer *t, const char *text, size_t bytes, leat_tok_out *out) {
+    char *composed = NULL;
+    if (leat__tok_splitter_composed(t->splitter) && may_need_composing(text, bytes)) {
+        int status = compose(text, bytes, &composed, &bytes);
+        if (status) return status;
+    }
+    int status = encode_text(t, composed ? composed : text, bytes, out);
+    leat__free(composed);
     return status;
 }

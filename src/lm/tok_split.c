@@ -2,7 +2,7 @@
  *
  * A family has one or several patterns; each later one cuts the pieces of the one before, and what a pattern leaves between its matches is a piece too.
  * The patterns are part of the published definition of each vocabulary (tokenizer.json of the models); here they are put together from the parts that
- * they share.  Invalid UTF-8 matches nothing and so becomes pieces of its own.
+ * they share.  Invalid UTF-8 matches nothing and so becomes pieces of its own.  Spaces are spelled out, for PCRE2's \s has U+180E too, which stopped being one in Unicode 6.3.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -15,41 +15,45 @@
 
 #define CONTRACTIONS "'s|'t|'re|'ve|'m|'ll|'d"
 #define ANY_CASE "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])"
-#define SPACES "\\s+(?!\\S)|\\s+"
-#define LINES " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|" SPACES
-#define GPT2 CONTRACTIONS "| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|" SPACES
+#define S "\\t-\\r\\x{85}\\p{Z}"
+#define SPACES "[" S "]+(?![^" S "])|[" S "]+"
+#define LINES " ?[^" S "\\p{L}\\p{N}]+[\\r\\n]*|[" S "]*[\\r\\n]+|" SPACES
+#define GPT2 CONTRACTIONS "| ?\\p{L}+| ?\\p{N}+| ?[^" S "\\p{L}\\p{N}]+|" SPACES
 #define LLAMA3(digits) ANY_CASE "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}" digits "|" LINES
 #define UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
 #define LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
 #define CASED(tail, digits) \
-    "[^\\r\\n\\p{L}\\p{N}]?" UPPER "*" LOWER "+" tail "|[^\\r\\n\\p{L}\\p{N}]?" UPPER "+" LOWER "*" tail "|\\p{N}" digits "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|" SPACES
+    "[^\\r\\n\\p{L}\\p{N}]?" UPPER "*" LOWER "+" tail "|[^\\r\\n\\p{L}\\p{N}]?" UPPER "+" LOWER "*" tail "|\\p{N}" digits "| ?[^" S "\\p{L}\\p{N}]+[\\r\\n/]*|[" S "]*[\\r\\n]+|" SPACES
 #define CJK "[\\x{4E00}-\\x{9FA5}\\x{3040}-\\x{309F}\\x{30A0}-\\x{30FF}]+"
 
 enum { MOST_PATTERNS = 4 };
 
 typedef struct family {
     const char *names; /* of tokenizer.ggml.pre, separated by spaces; " " around each */
-    int         whole_words;
+    int         whole_words, composed;
     const char *patterns[MOST_PATTERNS];
 } family;
 
+/* Whole words: words that are pieces stay so, merges or not.  Composed: the text is brought to Unicode's form C first. */
 static const family families[] = {
-    {" gpt-2 phi-2 jina-es jina-de gigachat jina-v2-es jina-v2-de mellum modern-bert mpt olmo jais trillion granite-docling exaone4 ", 0, {GPT2}},
-    {" llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 ", 1, {LLAMA3("{1,3}")}},
-    {" dbrx smaug-bpe ", 0, {LLAMA3("{1,3}")}},
-    {" qwen2 deepseek-r1-qwen stablelm2 hunyuan megrez kormo ", 0, {LLAMA3("")}},
-    {" smollm starcoder refact command-r codeshell exaone minerva-7b ", 0, {"\\p{N}", GPT2}},
-    {" gpt-4o llama4 kanana2 ", 0, {CASED("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", "{1,3}")}},
-    {" tekken ", 1, {CASED("", "")}},
-    {" deepseek-v3 hunyuan-dense ", 0,
-     {"\\p{N}{1,3}", CJK, "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|" SPACES}},
-    {" falcon ", 0, {"[\\p{P}\\$\\+<=>\\^~\\|`]+", GPT2, "[0-9][0-9][0-9]"}},
-    {" default ", 0, {"[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]"}},
+    {" gpt-2 phi-2 jina-es jina-de gigachat jina-v2-es jina-v2-de mellum modern-bert mpt olmo jais trillion granite-docling exaone4 ", 0, 0, {GPT2}},
+    {" llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 ", 1, 0, {LLAMA3("{1,3}")}},
+    {" dbrx smaug-bpe ", 0, 0, {LLAMA3("{1,3}")}},
+    {" qwen2 ", 0, 1, {LLAMA3("")}},
+    {" deepseek-r1-qwen stablelm2 hunyuan megrez kormo ", 0, 0, {LLAMA3("")}},
+    {" command-r ", 0, 1, {"\\p{N}", GPT2}},
+    {" smollm starcoder refact codeshell exaone minerva-7b ", 0, 0, {"\\p{N}", GPT2}},
+    {" gpt-4o llama4 kanana2 ", 0, 0, {CASED("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", "{1,3}")}},
+    {" tekken ", 1, 0, {CASED("", "")}},
+    {" deepseek-v3 hunyuan-dense ", 0, 0,
+     {"\\p{N}{1,3}", CJK, "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|[" S "]*[\\r\\n]+|" SPACES}},
+    {" falcon ", 0, 0, {"[\\p{P}\\$\\+<=>\\^~\\|`]+", GPT2, "[0-9][0-9][0-9]"}},
+    {" default ", 0, 0, {"[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]"}},
 };
 
 struct leat_tok_splitter {
     pcre2_code *codes[MOST_PATTERNS];
-    int         n_codes, whole_words;
+    int         n_codes, whole_words, composed;
 };
 
 static const family *find_family(const char *name) {
@@ -70,6 +74,7 @@ int leat__tok_splitter_open(const char *name, leat_tok_splitter **splitter, leat
     leat_tok_splitter *s = leat__calloc(1, sizeof *s, LEAT_MEMORY_GRAPH);
     if (!s) return leat__fail(error, LEAT_ENOMEM, "tokenizer: out of memory");
     s->whole_words = f->whole_words;
+    s->composed = f->composed;
     for (; s->n_codes < MOST_PATTERNS && f->patterns[s->n_codes]; s->n_codes++) {
         int code;
         PCRE2_SIZE offset;
@@ -91,6 +96,7 @@ void leat__tok_splitter_close(leat_tok_splitter *splitter) {
 }
 
 int leat__tok_splitter_whole_words(const leat_tok_splitter *splitter) { return splitter->whole_words; }
+int leat__tok_splitter_composed(const leat_tok_splitter *splitter) { return splitter->composed; }
 
 typedef struct split_job {
     const leat_tok_splitter *splitter;
