@@ -181,6 +181,7 @@ static void test_batches(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_far), cmocka_unit_test(test_going_back), cmocka_unit_test(test_snapshot), cmocka_unit_test(test_hostile_first), cmocka_unit_test(test_batches)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_far), cmocka_unit_test(test_going_back), cmocka_unit_test(test_snapshot),
+                                       cmocka_unit_test(test_hostile_first), cmocka_unit_test(test_batches)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
