@@ -165,7 +165,7 @@ static int look_over(conversation *c, leat_error *error) {
             return leat__fail(error, LEAT_EUNSUPPORTED, "chat: template '%s' has no role '%.40s'", c->f->name, m->role);
         }
     }
-    if (c->f->flags & LEAT_CHAT_NEEDS_SYSTEM && !(c->count && is(&c->messages[0], "system")))
+    if (c->f->flags & LEAT_CHAT_NEEDS_SYSTEM && c->count && !is(&c->messages[0], "system"))
         return leat__fail(error, LEAT_EUNSUPPORTED, "chat: the model's template has a system message of its own, which is not known here: give one (--system TEXT)");
     c->system = inside && c->count && is(&c->messages[0], "system") ? c->messages[0].content : NULL;
     if (c->system && c->first_user < 0) return leat__fail(error, LEAT_EUNSUPPORTED, "chat: template '%s' puts the system message into the user's, and there is none", c->f->name);

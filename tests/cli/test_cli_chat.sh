@@ -63,6 +63,7 @@ interrupted() {
 }
 refused() {
     run 3 chat -m "$stories" </dev/null && err_has 'no chat template; choose one by name \(--template NAME\)' && run 2 chat -m "$stories" --template nonesuch </dev/null && err_has 'there are: .*chatml' &&
+        talk 3 'Hello\n' --template chatml-own && err_has 'give one \(--system TEXT\)' && talk 0 'Hello\n' --template chatml-own --system 'Be brief.' -n 3 &&
         talk 2 '/nonesuch\n' && err_has '/reset' && run 1 chat -m /nonexistent.gguf </dev/null
 }
 # These need a model that has no template, writes no line breaks and never ends.

@@ -294,6 +294,11 @@ static void test_system_messages(void **state) {
         assert_int_equal(leat_chat_render(cases[i].name, NULL, talks[talk].messages, talks[talk].count, talks[talk].flags, text, sizeof text, &bytes, &error), cases[i].status);
         assert_non_null(strstr(error.message, cases[i].says));
     }
+    for (int i = 0; leat_chat_name(i); i++) { /* no conversation yet: every format takes that */
+        size_t bytes = 0;
+        int status = leat_chat_render(leat_chat_name(i), NULL, NULL, 0, LEAT_CHAT_PROMPT, NULL, 0, &bytes, NULL);
+        assert_int_equal(status, bytes ? LEAT_ELIMIT : LEAT_OK);
+    }
 }
 
 int main(void) {
