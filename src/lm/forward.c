@@ -125,7 +125,7 @@ void leat__lm_cut(const leat_lm_runner *r, int64_t units, int64_t unit_bytes, in
     c->step = 0;
     c->n = 0;
     for (; n <= LEAT_QMAT_FEW && at < units && c->n < LEAT_LM_CUTS; c->n++) {
-        int64_t share = (units - at) / (2 * threads);
+        int64_t share = 4 * (units - at) / (5 * threads);
         share = share < least ? least : share;
         c->at[c->n] = at;
         at += share < most ? share : most;
