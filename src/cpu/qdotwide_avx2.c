@@ -100,12 +100,22 @@ INLINE __m256i two_blocks(const int f, const uint8_t *b, const int k) {
     return _mm256_inserti128_si256(_mm256_castsi128_si256(load16(b + 36 * k + 2)), load16(b + 36 * k + 20), 1);
 }
 
-/* Of 64 weights and activations, in fours. */
-INLINE __m256i dot64(const int f, __m256i low, __m256i high, const int8_t *q) {
-    __m256i a = load_once(q), c = load_once(q + 64);
-    if (!is_signed(f)) return fours(_mm256_add_epi16(_mm256_maddubs_epi16(low, a), _mm256_maddubs_epi16(high, c)));
-    __m256i first = fours(_mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_xor_si256(low, negative(a))));
-    return _mm256_add_epi32(first, fours(_mm256_maddubs_epi16(_mm256_abs_epi8(c), _mm256_xor_si256(high, negative(c)))));
+/* 32 activations; of signed weights' ones their sizes, and all bits where they are negative. */
+typedef struct operand {
+    __m256i q, turned;
+} operand;
+
+INLINE operand operand_at(const int f, const int8_t *p) {
+    operand x = {load_once(p), _mm256_setzero_si256()};
+    if (is_signed(f)) x.turned = negative(x.q), x.q = _mm256_abs_epi8(x.q);
+    return x;
+}
+
+/* Of 2 x 32 weights and activations, in fours. */
+INLINE __m256i dot64(const int f, __m256i low, __m256i high, operand a, operand c) {
+    if (!is_signed(f)) return fours(_mm256_add_epi16(_mm256_maddubs_epi16(low, a.q), _mm256_maddubs_epi16(high, c.q)));
+    __m256i first = _mm256_maddubs_epi16(a.q, _mm256_xor_si256(low, a.turned)), second = _mm256_maddubs_epi16(c.q, _mm256_xor_si256(high, c.turned));
+    return _mm256_add_epi32(fours(first), fours(second));
 }
 
 INLINE void add_nibbles_chunk(const int f, const uint8_t *b, int64_t stride, const chunk *x, const int tokens, const front *now, sums *s) {
@@ -121,10 +131,11 @@ INLINE void add_nibbles_chunk(const int f, const uint8_t *b, int64_t stride, con
         }
 #pragma GCC unroll 4
         for (int t = 0; t < tokens; t++) {
-            const int64_t at = 32 * t * x->groups + k / 2 * 128 + k % 2 * 32;
+            const int8_t *q = x->q + 32 * t * x->groups + k / 2 * 128 + k % 2 * 32;
+            const operand a = operand_at(f, q), c = operand_at(f, q + 64);
 #pragma GCC unroll 2
             for (int r = 0; r < 2; r++)
-                add(s, tokens > 1 ? t : k % 2, r, dot64(f, low[r], high[r], x->q + at), _mm256_permutevar8x32_ps(_mm256_load_ps(now->scale[t][r]), lanes));
+                add(s, tokens > 1 ? t : k % 2, r, dot64(f, low[r], high[r], a, c), _mm256_permutevar8x32_ps(_mm256_load_ps(now->scale[t][r]), lanes));
         }
     }
 }
@@ -143,16 +154,25 @@ INLINE void advance(chunk *x) {
     x->added += CHUNK / 32;
 }
 
-INLINE float total(__m256 v) {
-    __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
-    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
-}
-
 /* Asks for the lines of a chunk AHEAD, into the second-level cache: the hardware's own prefetch ends with a page, and the scheduler is full of arithmetic. */
 INLINE void look_ahead(const int f, const uint8_t *w) {
 #pragma GCC unroll 5
     for (int i = 0; i < chunk_bytes(f); i += 64) _mm_prefetch((const char *)((uintptr_t)w + AHEAD + (uintptr_t)i), _MM_HINT_T1);
+}
+
+/* y[0] and y[next]. */
+INLINE void finish(const int f, const sums *s, const int t, const int tokens, float *y, int64_t next) {
+    __m256 v[2];
+#pragma GCC unroll 2
+    for (int r = 0; r < 2; r++) {
+        v[r] = tokens > 1 ? s->main[t][r] : _mm256_add_ps(s->main[0][r], s->main[1][r]);
+        v[r] = _mm256_fnmadd_ps(s->minimum[t][r], _mm256_set1_ps(is_signed(f) ? -1 : (float)offset(f)), v[r]);
+    }
+    __m256 both = _mm256_add_ps(_mm256_permute2f128_ps(v[0], v[1], 0x20), _mm256_permute2f128_ps(v[0], v[1], 0x31));
+    both = _mm256_add_ps(both, _mm256_movehdup_ps(both));
+    both = _mm256_add_ps(both, _mm256_permute_ps(both, 2));
+    y[0] = _mm_cvtss_f32(_mm256_castps256_ps128(both));
+    y[next] = _mm_cvtss_f32(_mm256_extractf128_ps(both, 1));
 }
 
 /* The chunk at w, and the scales of the one `ahead`. */
@@ -186,12 +206,8 @@ INLINE void two_rows(const int f, const uint8_t *w, int64_t stride, const leat_q
         step(f, w, stride, !last ? w + chunk_bytes(f) : part ? rest[0] : NULL, last ? MOST_CHUNK_BYTES : stride, &x, tokens, fronts, i, &s);
     }
     if (part) add_chunk(f, rest[0], MOST_CHUNK_BYTES, &x, tokens, &fronts[whole % 2], &s);
-    for (int r = 0; r < 2; r++)
 #pragma GCC unroll 4
-        for (int t = 0; t < tokens; t++) {
-            __m256 v = tokens > 1 ? s.main[t][r] : _mm256_add_ps(s.main[0][r], s.main[1][r]);
-            y[t * ldy + r * next] = total(_mm256_fnmadd_ps(s.minimum[t][r], _mm256_set1_ps(is_signed(f) ? -1 : (float)offset(f)), v));
-        }
+    for (int t = 0; t < tokens; t++) finish(f, &s, t, tokens, y + t * ldy, next);
 }
 
 INLINE void all_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {
