@@ -221,26 +221,33 @@ INLINE void finish(const int f, __m256 main, __m256 minimum, float *y, int64_t n
     y[next] = _mm_cvtss_f32(_mm256_extractf128_ps(v, 1));
 }
 
-/* Rows at w and at w + stride. */
-INLINE void two_rows(const int f, const uint8_t *w, int64_t stride, const leat_qact *act, int64_t first, const int tokens, float *y, int64_t ldy, int64_t next) {
-    const int64_t at = first * act->groups, chunks = act->cols / CHUNK;
-    chunk         x = {act->q + 32 * at, act->bias + at, act->unit + at / 8, act->sum + 2 * at, act->grain + 2 * at, act->groups}, ahead = x;
-    sums          s;
-    front         fronts[2];
+/* Rows at w and at w + stride, which may be 0. */
+INLINE void two_rows(const int f, const uint8_t *w, int64_t stride, const leat_qact *act, int64_t first, const int tokens, float *y, int64_t ldy, int64_t next_row) {
+    const int64_t  at = first * act->groups;
+    const uint8_t *last = w + (act->cols / CHUNK - 1) * chunk_bytes(f);
+    chunk          x = {act->q + 32 * at, act->bias + at, act->unit + at / 8, act->sum + 2 * at, act->grain + 2 * at, act->groups};
+    sums           s;
+    front          fronts[2], *now = &fronts[0], *next = &fronts[1];
 #pragma GCC unroll 4
     for (int t = 0; t < tokens; t++) s.main[t] = s.minimum[t] = _mm256_setzero_ps();
-    open_front(f, w, stride, &x, tokens, &fronts[0], &s);
-    for (int64_t i = 0; i < chunks; i++) {
-        advance(&ahead);
+    open_front(f, w, stride, &x, tokens, now, &s);
+    for (; w < last; w += chunk_bytes(f)) {
+        front *used = now;
+        chunk  after = x;
+        advance(&after);
         look_ahead(f, w);
         look_ahead(f, w + stride);
-        if (i + 1 < chunks) open_front(f, w + chunk_bytes(f), stride, &ahead, tokens, &fronts[(i + 1) % 2], &s);
-        add_chunk(f, w, stride, &x, tokens, &fronts[i % 2], &s);
-        x = ahead;
-        w += chunk_bytes(f);
+        open_front(f, w + chunk_bytes(f), stride, &after, tokens, next, &s);
+        add_chunk(f, w, stride, &x, tokens, now, &s);
+        now = next;
+        next = used;
+        x = after;
     }
+    look_ahead(f, w);
+    look_ahead(f, w + stride);
+    add_chunk(f, w, stride, &x, tokens, now, &s);
 #pragma GCC unroll 4
-    for (int t = 0; t < tokens; t++) finish(f, s.main[t], s.minimum[t], y + t * ldy, next);
+    for (int t = 0; t < tokens; t++) finish(f, s.main[t], s.minimum[t], y + t * ldy, next_row);
 }
 
 INLINE void all_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {
