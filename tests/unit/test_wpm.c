@@ -45,7 +45,7 @@ static void expect(const leat_tokenizer *t, const char *text, size_t bytes, cons
     int32_t out[256];
     int64_t n = 0;
     assert_int_equal(leat_tokenizer_encode(t, text, bytes, 0, out, 256, &n), LEAT_OK);
-    if (n != count || memcmp(out, ids, (size_t)n * sizeof *out)) fail_msg("'%s': %lld tokens, the first %d", text, (long long)n, n ? (int)out[0] : -1);
+    if (n != count || (n && memcmp(out, ids, (size_t)n * sizeof *out))) fail_msg("'%s': %lld tokens, the first %d", text, (long long)n, n ? (int)out[0] : -1);
 }
 #define EXPECT(text, ...) expect(t, text, sizeof(text) - 1, (const int32_t[]){__VA_ARGS__}, sizeof((const int32_t[]){__VA_ARGS__}) / sizeof(int32_t))
 
