@@ -4,7 +4,7 @@ CHECK_TSAN  := -fsanitize=thread
 CHECK_LEVELS ?= ref avx2 avx512 avx512vnni
 # What has threads of its own, or uses a pool; whole ONNX networks (golden/test_golden, _detect_golden, _classify_golden) would take half an hour and share nothing else.
 TSAN_TESTS  := $(addprefix tests/unit/test_,tpool mem grammar pipeline_parts sources minimise circlefit_fit lm_arguments) \
-               $(addprefix tests/golden/test_,lm lm_arch lm_embed generate) $(addprefix tests/ops/test_,attention matmul norms ops_nn) \
+               $(addprefix tests/golden/test_,lm lm_arch lm_window lm_embed generate) $(addprefix tests/ops/test_,attention matmul norms ops_nn) \
                $(addprefix tests/kernels/test_,conv gemm inverted_residual preproc_frame winograd) \
                $(addprefix tests/realtime/test_,contexts pipeline pipeline_random detect_stream generate_async)
 
