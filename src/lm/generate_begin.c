@@ -20,7 +20,7 @@ int32_t leat__lm_ends(const leat_tokenizer *tokenizer, const leat_gguf *file, in
     static const char *const keys[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"};
     static const char *const names[] = {"<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|endoftext|>", "<|im_end|>", "<|end|>", "<end_of_turn>",
                                         "<|end_of_turn|>", "<|endofturn|>", "<|return|>", "<|call|>", "<EOT>", "_<EOT>", "<|END_OF_TURN_TOKEN|>",
-                                        "<\xEF\xBD\x9C""end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>"};
+                                        ("<\xEF\xBD\x9C" "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>")};
     leat_tokenizer_info info;
     int32_t n = 0;
     leat_tokenizer_get_info(tokenizer, &info);
