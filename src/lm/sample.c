@@ -12,6 +12,7 @@
 
 #define STREAM 0x6C6D /* of the random numbers: "lm" */
 #define VERY_LIKELY 1e30f
+#define NEXT_TO_NONE 1e-6f /* so low a temperature that its inverse overflows is none */
 
 void leat_sampling_default(leat_sampling *sampling) {
     if (!sampling) return;
@@ -106,10 +107,12 @@ static void add_bias(leat_lm_sampler *s) {
     for (int64_t i = 0; i < s->options.n_bias; i++) s->logits[s->options.bias[i].token] += s->options.bias[i].bias;
 }
 
+static int penalises(const leat_sampling *o) { return o->repeat_penalty != 1 || o->presence_penalty != 0 || o->frequency_penalty != 0; }
+
 /* Each token of the window once: its occurrences are counted first. */
 static void penalise(leat_lm_sampler *s, const int32_t *recent, int64_t n) {
     const leat_sampling *o = &s->options;
-    if (o->repeat_penalty == 1 && o->presence_penalty == 0 && o->frequency_penalty == 0) return;
+    if (!penalises(o)) return;
     if (o->penalty_last >= 0 && n > o->penalty_last) {
         recent += n - o->penalty_last;
         n = o->penalty_last;
@@ -217,7 +220,19 @@ static int32_t draw(leat_lm_sampler *s, float most, double uniform) {
     return p->ids[leat__sample_draw(p, uniform)];
 }
 
+/* The largest as it stands, where nothing changes the logits; -1: they have to be looked at closely. */
+static int32_t choose_plainly(const leat_lm_sampler *s, const leat_lm_choice *c) {
+    const leat_sampling *o = &s->options;
+    if (o->temperature > NEXT_TO_NONE || c->mask || o->n_bias || penalises(o)) return -1;
+    int32_t best = (int32_t)leat__lm_rows.argmax(c->logits, s->vocabulary);
+    for (int64_t i = 0; i < c->n_forbidden; i++)
+        if (c->forbidden[i] == best) return -1;
+    return c->logits[best] > -INFINITY && c->logits[best] < VERY_LIKELY ? best : -1;
+}
+
 int leat__sample(leat_lm_sampler *s, const leat_lm_choice *c, int32_t *token) {
+    *token = choose_plainly(s, c);
+    if (*token >= 0) return LEAT_OK;
     take_over(s, c->logits);
     add_bias(s);
     penalise(s, c->recent, c->n_recent);
@@ -227,8 +242,7 @@ int leat__sample(leat_lm_sampler *s, const leat_lm_choice *c, int32_t *token) {
     *token = -1;
     if (!(most > -INFINITY)) return LEAT_EINVAL;
     double uniform = s->options.temperature > 0 ? leat__rng_uniform(s->options.seed, STREAM, c->draw) : 0;
-    /* so low a temperature that its inverse overflows is none */
-    if (!(s->options.temperature > 1e-6f)) *token = first_equal(s, most);
+    if (!(s->options.temperature > NEXT_TO_NONE)) *token = first_equal(s, most);
     else if (s->options.mirostat) *token = leat__sample_mirostat(s, most, uniform);
     else *token = draw(s, most, uniform);
     return LEAT_OK;
