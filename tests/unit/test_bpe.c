@@ -28,7 +28,7 @@ static leat_tokenizer *make_tokenizer(const char *pre) {
     static gguf_out o;
     char letter[8], pair[16];
     leat_gguf *file;
-    leat_tokenizer *t;
+    leat_tokenizer *t = NULL;
     leat_error error = {0};
     o.n = 0;
     g_header(&o, 3, 0, 4);
