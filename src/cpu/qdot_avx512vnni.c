@@ -1,10 +1,10 @@
-/* qdot_avx512vnni.c - products for few tokens with the dot product of four bytes; signed weights are offset by 128. */
+/* qdot_avx512vnni.c - products for few tokens with the dot product of four bytes. */
 #include "cpu/qdot.h"
 
 #include <immintrin.h>
 
 #define SIGNED_OFFSET 128
-#define DOT(f, w, x) _mm256_dpbusd_epi32(_mm256_setzero_si256(), w, x)
+#define DOT(w, x) _mm256_dpbusd_epi32(_mm256_setzero_si256(), w, x)
 
 #include "cpu/qdot_tmpl.h"
 

@@ -1,6 +1,6 @@
-/* qdot_tmpl.h - rows of weights times one, two or four tokens, one text for AVX2 and AVX-512; see qdot.h.
+/* qdot_tmpl.h - rows of the formats that are met less often times one, two or four tokens, one text for AVX2 and AVX-512; see qdot.h.
  *
- * The including file defines DOT(f, w, x): the sums of four products each, as 8 integers.
+ * The including file defines DOT(w, x): the sums of four products each, as 8 integers; w is unsigned.
  *
  * A row is one stream through memory, taken in chunks of 256 weights.  A group of 32 is unpacked once and multiplied with every token; its sums go to float32 and
  * are added with the product of both scales, which were multiplied for the whole chunk at once and are broadcast from the stack by the load itself.
@@ -64,7 +64,7 @@ INLINE void add_chunk(const int f, const uint8_t *b, const chunk *x, const int t
         for (int t = 0; t < tokens; t++) {
             const int     chain = tokens == 1 ? j % 4 : tokens == 2 ? 2 * t + j % 2 : t;
             const int8_t *q = x->q + 32 * (t * x->groups + j);
-            __m256i       sum = DOT(f, w, _mm256_loadu_si256((const __m256i *)(const void *)q));
+            __m256i       sum = DOT(w, _mm256_loadu_si256((const __m256i *)(const void *)q));
             s->main[chain] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), group_scale(f, product[t], j), s->main[chain]);
         }
     }
@@ -147,25 +147,18 @@ INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, int64_t row
     static void name(const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {                  \
         some_rows(f, w, stride, rows, act, y, ldy);                                                                                  \
     }
-ROWS(q4_0_rows, Q4_0)
 ROWS(q4_1_rows, Q4_1)
 ROWS(q5_0_rows, Q5_0)
 ROWS(q5_1_rows, Q5_1)
-ROWS(q8_0_rows, Q8_0)
 ROWS(q2_k_rows, Q2_K)
 ROWS(q3_k_rows, Q3_K)
-ROWS(q4_k_rows, Q4_K)
 ROWS(q5_k_rows, Q5_K)
-ROWS(q6_k_rows, Q6_K)
-ROWS(iq4_nl_rows, IQ4_NL)
-ROWS(iq4_xs_rows, IQ4_XS)
 
 INLINE void fill(leat_qdot_kernels *table) {
     const struct {
         int            type;
         leat_qdot_rows rows;
-    } all[] = {{Q4_0, q4_0_rows}, {Q4_1, q4_1_rows}, {Q5_0, q5_0_rows}, {Q5_1, q5_1_rows}, {Q8_0, q8_0_rows},     {Q2_K, q2_k_rows},
-               {Q3_K, q3_k_rows}, {Q4_K, q4_k_rows}, {Q5_K, q5_k_rows}, {Q6_K, q6_k_rows}, {IQ4_NL, iq4_nl_rows}, {IQ4_XS, iq4_xs_rows}};
+    } all[] = {{Q4_1, q4_1_rows}, {Q5_0, q5_0_rows}, {Q5_1, q5_1_rows}, {Q2_K, q2_k_rows}, {Q3_K, q3_k_rows}, {Q5_K, q5_k_rows}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) table->rows[all[i].type] = all[i].rows;
 }
 

@@ -3,7 +3,7 @@
  * The including file defines SIGNED_OFFSET: 128 where dot products want unsigned weights (signed ones are brought there with 128 added), else 0.
  *
  *   scales(f, b, s)   s->scale, s->minimum of the 8 groups of 32 or, where halves(f), of 16 halves of them
- *   group(f, b, j)    the bytes q of group j, in their order
+ *   group(f, b, j)    the bytes q of group j, in their order, of the formats of qdot_tmpl.h
  *   offset(f)         weight = scale * (q - offset) - minimum
  */
 #ifndef LEAT_CPU_QDOT_UNPACK_TMPL_H
@@ -115,8 +115,7 @@ INLINE void scales(const int f, const uint8_t *b, factors *s) {
     if (f == Q4_1 || f == Q5_1) s->minimum[0] = _mm256_sub_ps(_mm256_setzero_ps(), eight_halves(b + 2, small_bytes(f)));
     if (f == Q2_K) q2_k_scales(b, s);
     if (f == Q3_K) signed_scales(b + 108, k3_scales(b + 96), s);
-    if (f == Q4_K || f == Q5_K) k45_scales(b, s);
-    if (f == Q6_K) signed_scales(b + 208, _mm_loadu_si128((const __m128i *)(const void *)(b + 192)), s);
+    if (f == Q5_K) k45_scales(b, s);
     if (f == IQ4_XS) s->scale[0] = iq4_xs_scales(b);
 }
 
@@ -146,18 +145,12 @@ INLINE __m256i moved(__m256i x, const int right, const int mask) {
 
 INLINE __m256i group(const int f, const uint8_t *b, const int j) {
     const uint8_t *small = b + small_bytes(f) * j;
-    if (f == Q8_0) return _mm256_xor_si256(load32(small + 2), bytes_of(SIGNED_OFFSET));
-    if (f == Q4_0) return nibbles(small + 2);
     if (f == Q4_1) return nibbles(small + 4);
     if (f == Q5_0) return _mm256_or_si256(nibbles(small + 6), where_bits(dword(small + 2), 16));
     if (f == Q5_1) return _mm256_or_si256(nibbles(small + 8), where_bits(dword(small + 4), 16));
-    if (f == IQ4_NL) return steps(nibbles(small + 2));
-    if (f == IQ4_XS) return steps(nibbles(b + 8 + 16 * j));
     if (f == Q2_K) return moved(load32(b + 16 + j / 4 * 32), j % 4 * 2, 3);
     if (f == Q3_K) return _mm256_or_si256(moved(load32(b + 32 + j / 4 * 32), j % 4 * 2, 3), moved(load32(b), j - 2, 4));
-    if (f == Q4_K) return moved(load32(b + 16 + j / 2 * 32), j % 2 * 4, 15);
-    if (f == Q5_K) return _mm256_or_si256(moved(load32(b + 48 + j / 2 * 32), j % 2 * 4, 15), moved(load32(b + 16), j - 4, 16));
-    return _mm256_or_si256(moved(load32(b + j / 4 * 64 + j % 2 * 32), j % 4 / 2 * 4, 15), moved(load32(b + 128 + j / 4 * 32), j % 4 * 2 - 4, 48));
+    return _mm256_or_si256(moved(load32(b + 48 + j / 2 * 32), j % 2 * 4, 15), moved(load32(b + 16), j - 4, 16)); /* Q5_K */
 }
 
 #endif
