@@ -30,3 +30,7 @@ bench-peers: $(BUILD)/libleat.so   ## whole networks against ONNX Runtime and nc
 bench-circlefit: $(BUILD)/bench/bench_circlefit   ## circle scenes: drawing and measuring; with CIRCLEFIT_CHECKOUT=folder beside the Go original
 	$(if $(CIRCLEFIT_CHECKOUT),python3 bench/peers/bench_circlefit.py --checkout $(CIRCLEFIT_CHECKOUT) --leat $< --out $(BUILD)/peers/circlefit,$<)
 .PHONY: bench-circlefit
+
+# Timers around internals of the library, without a trace of them in it.
+STEP_WRAPS := leat__qmat leat__attn_kv_piece leat__tpool_for_n leat__lm_forward
+$(BUILD)/bench/bench_step: ALL_LDFLAGS += $(STEP_WRAPS:%=-Wl,--wrap=%)
