@@ -3,7 +3,8 @@
  * The weights of Q8_0 and Q4_0 begin at any byte: loads that straddle cache lines, and not arithmetic, are the limit.  So blocks are taken by few long loads and put in
  * place by one permutation, and what is loaded for the scales of a chunk is kept for its weights.  A chunk's scales are made while the one before is
  * multiplied: multiply-adds that wait for their scale would fill the scheduler.  Vectors of activations lie in the order in which a format's nibbles come
- * (leat_qact: split), so that weights are never put in order. */
+ * (leat_qact: split), so that weights are never put in order.  8-bit weights are, for several tokens: 16 of each of four groups, then 16 more, make the four sums
+ * of a group lie side by side, and four groups are converted, scaled and added at once instead of two. */
 #include "cpu/qdot.h"
 
 #include <immintrin.h>
@@ -80,7 +81,16 @@ INLINE __m512i wide_steps(__m512i q) {
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), q);
 }
 
-/* Groups 2k and 2k + 1 of a chunk of Q8_0. */
+INLINE __m128i load16(const uint8_t *p) { return _mm_loadu_si128((const __m128i *)(const void *)p); }
+
+/* 16 bytes at b of each of 4 blocks of Q8_0. */
+INLINE __m512i four_pieces(const uint8_t *b) {
+    __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(load16(b)), load16(b + 34), 1);
+    __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(load16(b + 68)), load16(b + 102), 1);
+    return _mm512_xor_si512(_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1), wide_bytes(128));
+}
+
+/* Groups 2k and 2k + 1 of a chunk of Q8_0, in their order. */
 INLINE __m512i two_groups(const uint8_t *b, const int k) {
     __m512i w = _mm512_inserti64x4(_mm512_castsi256_si512(load32(b + 68 * k + 2)), load32(b + 68 * k + 36), 1);
     return _mm512_xor_si512(w, wide_bytes(128));
@@ -97,13 +107,15 @@ INLINE void add(sums *s, const int chain, __m512i dot, __m512 scale) { s->main[c
 INLINE __m512i dot_with(__m512i sum, __m512i w, const int8_t *q) { return _mm512_dpbusd_epi32(sum, w, load64(q)); }
 
 INLINE void add_chunk(const int f, const uint8_t *b, const chunk *x, const int tokens, const front *now, sums *s) {
-    const int     steps_of = f == Q8_0 ? 4 : 2;
+    const int     plain = f == Q8_0 && tokens == 1, steps_of = plain ? 4 : 2;
     const __m512i zero = _mm512_setzero_si512();
 #pragma GCC unroll 4
     for (int k = 0; k < steps_of; k++) {
         __m512i low, high = zero;
-        if (f == Q8_0) {
+        if (plain) {
             low = two_groups(b, k);
+        } else if (f == Q8_0) {
+            low = four_pieces(b + 136 * k + 2), high = four_pieces(b + 136 * k + 18);
         } else {
             __m512i raw = f == IQ4_XS ? load64(b + 8 + 64 * k) : nibbles_of_18(b + 72 * k, now->raw[k]);
             low = low_nibbles(raw), high = high_nibbles(raw);
@@ -112,7 +124,7 @@ INLINE void add_chunk(const int f, const uint8_t *b, const chunk *x, const int t
 #pragma GCC unroll 4
         for (int t = 0; t < tokens; t++) {
             const int8_t *q = x->q + 32 * t * x->groups + CHUNK / steps_of * k;
-            if (f == Q8_0) add(s, t, dot_with(zero, low, q), spread(now->scale[t], 8, 2 * k));
+            if (plain) add(s, t, dot_with(zero, low, q), spread(now->scale[t], 8, 2 * k));
             else add(s, t, dot_with(dot_with(zero, low, q), high, q + 64), spread(now->scale[t], 4, 4 * k));
         }
     }
@@ -145,7 +157,7 @@ INLINE void look_ahead(const int f, const uint8_t *w) {
 
 /* Row r of `rows` begins at w + r * stride.  rest: the last chunk, where cols ends within one. */
 INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, const int rows, const leat_qact *act, int64_t first, const int tokens, float *y, int64_t ldy) {
-    const int8_t *q = f == Q8_0 ? act->q : act->split;
+    const int8_t *q = f == Q8_0 && tokens == 1 ? act->q : act->split;
     const int64_t at0 = first * act->groups;
     chunk         x = {q + 32 * at0, act->scale + at0, act->bias + at0, act->groups};
     const int64_t part = is_small(f) ? act->cols % CHUNK : 0, last = act->cols / CHUNK, chunks = last + (part > 0);
