@@ -12,7 +12,8 @@
 #include "cpu/lm_rows.h"
 #include "lm/runner.h"
 
-void leat__lm_set_rows(leat_lm_runner *r, int32_t n) {
+/* n rows from here on. */
+static void set_rows(leat_lm_runner *r, int32_t n) {
     const int64_t *size = r->lm->params.size;
     int encoder = (r->lm->arch->traits & LM_TRAIT_ENCODER) != 0;
     r->n = n;
@@ -147,7 +148,7 @@ static void keep_wanted(leat_lm_runner *r) {
         memcpy(r->x + i * width, r->x + from * width, (size_t)width * sizeof *r->x);
         memcpy(r->att + i * heads, r->att + from * heads, (size_t)heads * sizeof *r->att);
     }
-    leat__lm_set_rows(r, r->n_wanted);
+    set_rows(r, r->n_wanted);
 }
 
 static void attention_out(leat_lm_runner *r, const leat_lm_layer *l) {
@@ -210,7 +211,7 @@ int leat__lm_forward(leat_lm_runner *r, const leat_lm_row *rows, int32_t n, cons
     int status = make_spans(r, rows, n, error);
     if (status) return status;
     r->rows = rows;
-    leat__lm_set_rows(r, n);
+    set_rows(r, n);
     for (int32_t i = 0; i < r->n_spans; i++) r->spans[i].query = r->spans[i].first, r->spans[i].queries = r->spans[i].count;
     uint64_t before = leat__thread_hot_allocations();
     leat__hot_enter();

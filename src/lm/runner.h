@@ -66,8 +66,6 @@ void leat__lm_for(leat_lm_runner *r, int64_t work, int64_t n, leat_task_fn fn, v
 /* What n rows of `width` elements are worth, handled each by itself between two products: one row is nobody else's; and how many of them make a task. */
 int64_t leat__lm_row_work(int64_t n, int64_t width);
 int64_t leat__lm_row_block(int64_t n);
-/* n rows from here on. */
-void leat__lm_set_rows(leat_lm_runner *r, int32_t n);
 
 /* How the rows of a region's matrices are cut into tasks, in units of LEAT_QMAT_ROWS.  For few tokens tasks are large first, so that each thread reads a long run of memory, and small
  * at the end, so that all end together; for many they are even. */
