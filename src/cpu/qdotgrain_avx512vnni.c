@@ -16,7 +16,7 @@
 
 #include "cpu/qdot_unpack_tmpl.h"
 
-enum { CHUNK = 256, MOST_TOKENS = 2, ROWS = 2, BLOCK = 8, AHEAD = 6144 };
+enum { CHUNK = 256, MOST_TOKENS = 2, ROWS = 2, BLOCK = 8, AHEAD = 12288 };
 
 typedef struct chunk {
     const int8_t  *q; /* in the format's order */
