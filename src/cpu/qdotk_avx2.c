@@ -98,7 +98,7 @@ INLINE void open_k45_front(const uint8_t *b, int64_t stride, const chunk *x, con
 /* The offset of 32 is taken from sums of 16 activations: minimum holds a 32th of it. */
 INLINE void open_k6_front(const uint8_t *b, int64_t stride, const chunk *x, const int tokens, front *next, sums *s) {
     const __m256i evens_first = in_both((const uint8_t[]){0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15});
-    __m128        halves = _mm_cvtph_ps(_mm_cvtsi32_si128(word(b + 208) | word(b + stride + 208) << 16));
+    __m128        halves = _mm_cvtph_ps(_mm_cvtsi32_si128((int)((uint32_t)word(b + 208) | (uint32_t)word(b + stride + 208) << 16)));
     __m256        d = _mm256_permutevar8x32_ps(_mm256_castps128_ps256(halves), _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));
     __m256i       scale[2];
 #pragma GCC unroll 2
