@@ -8,13 +8,20 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "leat/leat.h"
 #include "lm/lm_impl.h"
 #include "lm_build.h"
 #include "lm_case.h"
 
-#define SNAPSHOT "build/tests/window.leatsess"
+/* Wherever the build is, and however many of these run at once. */
+static const char *snapshot_path(void) {
+    static char path[64];
+    snprintf(path, sizeof path, "/tmp/leat_window_%ld.leatsess", (long)getpid());
+    return path;
+}
+
 enum { CONTEXT = 512, TOKENS = 400, WINDOW = 7, BATCH = 5 };
 
 static const lm_spec slides[] = {
@@ -117,8 +124,8 @@ static void test_snapshot(void **state) {
         for (int i = 0; i < 2; i++) {
             leat_lm_session *other = lm_session(f.lm, LEAT_KV_F16, i ? CONTEXT : 310, i ? 2 : CONTEXT);
             alike(&f, f.short_of, 303);
-            assert_int_equal(leat_lm_session_save(from[i], SNAPSHOT, &error), LEAT_OK);
-            if (leat_lm_session_load(other, SNAPSHOT, &error)) fail_msg("%s", error.message);
+            assert_int_equal(leat_lm_session_save(from[i], snapshot_path(), &error), LEAT_OK);
+            if (leat_lm_session_load(other, snapshot_path(), &error)) fail_msg("%s", error.message);
             assert_int_equal(alike(&f, other, 303), 0);
             assert_int_equal(alike(&f, other, 309), 6);
             assert_int_equal(alike(&f, other, 305), 1); /* back, and forward again */
@@ -127,7 +134,7 @@ static void test_snapshot(void **state) {
         }
         close_fixture(&f);
     }
-    remove(SNAPSHOT);
+    remove(snapshot_path());
 }
 
 /* Positions of the first row that cannot be: refused, though the hash is right. */
