@@ -16,7 +16,7 @@
 
 #include "cpu/qdot_unpack_tmpl.h"
 
-enum { CHUNK = 256, MOST_TOKENS = 2, ROWS = 2, BLOCK = 8, AHEAD = 12288 };
+enum { CHUNK = 256, MOST_TOKENS = 2, ROWS = 2, BLOCK = 8 };
 
 typedef struct chunk {
     const int8_t  *q; /* in the format's order */
@@ -195,9 +195,9 @@ INLINE void advance(chunk *x) {
     x->unit += 1;
 }
 
-INLINE void look_ahead(const uint8_t *w, const int bytes) {
+INLINE void look_ahead(const uint8_t *w, const int bytes, uintptr_t ahead) {
 #pragma GCC unroll 5
-    for (int i = 0; i < bytes; i += 64) _mm_prefetch((const char *)((uintptr_t)w + AHEAD + (uintptr_t)i), _MM_HINT_T1);
+    for (int i = 0; i < bytes; i += 64) _mm_prefetch((const char *)((uintptr_t)w + ahead + (uintptr_t)i), _MM_HINT_T1);
 }
 
 INLINE float total(__m512 v, __m256 minimum) {
@@ -211,6 +211,7 @@ INLINE float total(__m512 v, __m256 minimum) {
 /* Two rows at once; where they are odd the last one twice.  The chunk that comes next may be the first of other rows. */
 INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, int64_t first, const int tokens, float *y, int64_t ldy) {
     const int64_t at0 = first * act->groups, chunks = act->cols / CHUNK;
+    const uintptr_t ahead = act->alone ? 12288 : 6144; /* of runs that others cut short */
     const chunk   start = {(f == Q4_K ? act->pairs : act->q) + 32 * at0, act->grain + 2 * at0, act->grains + 4 * at0, act->fours + 8 * at0, act->biases + 2 * at0, act->unit + at0 / 8, act->groups};
     const uint8_t *a = w, *b = rows > 1 ? w + stride : w;
     chunk         x = start;
@@ -230,8 +231,8 @@ INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, int64_t row
                 b2 = more + 1 < rows ? a2 + stride : a2;
                 at = start;
             }
-            look_ahead(a, chunk_bytes(f));
-            look_ahead(b, chunk_bytes(f));
+            look_ahead(a, chunk_bytes(f), ahead);
+            look_ahead(b, chunk_bytes(f), ahead);
             make_front(f, a2, b2, &at, tokens, &next);
             add_chunk(f, a, b, &x, tokens, &now, &s);
             now = next;

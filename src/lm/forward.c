@@ -17,8 +17,8 @@ static void set_rows(leat_lm_runner *r, int32_t n) {
     const int64_t *size = r->lm->params.size;
     int encoder = (r->lm->arch->traits & LM_TRAIT_ENCODER) != 0;
     r->n = n;
-    leat__qact_init(&r->act_h, r->memory_h, encoder ? r->x : r->h, n, size[LM_WIDTH], size[LM_WIDTH]);
-    leat__qact_init(&r->act_att, r->memory_att, r->att, n, size[LM_O], size[LM_O]);
+    leat__lm_make_act(r, &r->act_h, r->memory_h, encoder ? r->x : r->h, n, size[LM_WIDTH]);
+    leat__lm_make_act(r, &r->act_att, r->memory_att, r->att, n, size[LM_O]);
 }
 
 /* ---- rows between products ----------------------------------------------------------------------------------------------------- */

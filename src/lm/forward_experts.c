@@ -79,7 +79,7 @@ static void gather_expert(void *arg, int64_t index, int worker) {
     int32_t e = m->active[index];
     leat_qact *act = &m->act_in[e];
     uint8_t *memory = m->memory_in + (size_t)m->first[e] * m->slot_in + (size_t)index * m->slot_in;
-    leat__qact_init(act, memory, m->in + (int64_t)m->first[e] * p->width, m->count[e], p->width, p->width);
+    leat__lm_make_act(r, act, memory, m->in + (int64_t)m->first[e] * p->width, m->count[e], p->width);
     for (int64_t i = m->first[e]; i < m->first[e] + m->count[e]; i++)
         memcpy(m->in + i * p->width, r->act_h.x + m->row[i] * (int64_t)p->width, (size_t)p->width * sizeof(float));
     if (leat__qact_wanted(v->layer->each_gate[e].type) || leat__qact_wanted(v->layer->each_up[e].type)) leat__qact_round(act, 0, m->count[e]);
@@ -102,7 +102,7 @@ static void round_expert(void *arg, int64_t index, int worker) {
     int64_t   width = v->r->lm->params.expert_width;
     int32_t   e = m->active[index];
     uint8_t  *memory = m->memory_mid + (size_t)m->first[e] * m->slot_mid + (size_t)index * m->slot_mid;
-    leat__qact_init(&m->act_mid[e], memory, m->mid + m->first[e] * width, m->count[e], width, width);
+    leat__lm_make_act(v->r, &m->act_mid[e], memory, m->mid + m->first[e] * width, m->count[e], width);
     if (leat__qact_wanted(v->layer->each_down[e].type)) leat__qact_round(&m->act_mid[e], 0, m->count[e]);
 }
 

@@ -48,7 +48,7 @@ void leat__lm_run_dense(leat_lm_runner *r, const leat_lm_dense *d, float *out) {
     leat_qact act;
     leat__lm_cut(r, leat__lm_units(d->up->rows), 2 * LEAT_QMAT_ROWS * d->up->stride, r->n, leat__lm_fitting(r, r->n), &o.cuts);
     leat__lm_for(r, d->up->rows * d->up->cols * r->n, o.cuts.n, open_task, &o);
-    leat__qact_init(&act, r->memory_ffn, r->ffn, r->n, d->up->rows, d->up->rows);
+    leat__lm_make_act(r, &act, r->memory_ffn, r->ffn, r->n, d->up->rows);
     if (leat__qact_wanted(d->down->type)) leat__lm_round(r, &act);
     leat_lm_product down = {.w = d->down, .act = &act, .bias = d->down_bias, .y = out, .ldy = r->lm->params.width};
     leat__lm_multiply(r, &down, 1);

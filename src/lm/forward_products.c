@@ -78,6 +78,11 @@ void leat__lm_multiply(leat_lm_runner *r, const leat_lm_product *list, int count
     leat__lm_for(r, work, all.cuts.n, multiply_task, &all);
 }
 
+void leat__lm_make_act(const leat_lm_runner *r, leat_qact *act, void *memory, const float *x, int64_t n, int64_t cols) {
+    leat__qact_init(act, memory, x, n, cols, cols);
+    act->alone = r->threads == 1;
+}
+
 typedef struct rounding {
     leat_qact *act;
     int64_t    block;

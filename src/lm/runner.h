@@ -97,6 +97,8 @@ void leat__lm_multiply(leat_lm_runner *r, const leat_lm_product *list, int count
 /* Writes w's rows [first, first + count) times act into y [n, ldy], from column 0. */
 void leat__lm_part(const leat_qmat *w, const leat_qact *act, const float *bias, int64_t first, int64_t count, float *y, int64_t ldy, void *scratch);
 
+/* Lays `act` over `memory` for the n rows at x [n, cols]. */
+void leat__lm_make_act(const leat_lm_runner *r, leat_qact *act, void *memory, const float *x, int64_t n, int64_t cols);
 /* Rounds all rows of an act. */
 void leat__lm_round(leat_lm_runner *r, leat_qact *act);
 /* cos and sin of the rows' positions. */
