@@ -28,6 +28,8 @@ static const int tokens[] = {1, 2, 4, 8};
 
 typedef struct job {
     leat_qmat  w;
+    void      *memory; /* of act */
+    float     *x;      /* [8, cols] */
     leat_qact  act;
     float     *y;
     int64_t    rows, chunk; /* rows of a task */
@@ -76,14 +78,14 @@ static void fill(uint8_t *data, int64_t bytes) {
 static void measure(job *j, int type, int64_t cols, int64_t bytes, int rounds) {
     const leat_block_format *f = leat__block_format(type);
     j->w.type = type;
-    j->w.cols = j->act.cols = cols;
+    j->w.cols = cols;
     j->w.stride = cols / f->length * f->bytes;
     j->w.rows = bytes / j->w.stride;
     j->chunk = (CHUNK / j->w.stride + 15) / 16 * 16;
     int64_t small = ((int64_t)small_kib << 10) / j->w.stride;
     for (size_t k = 0; k < sizeof tokens / sizeof *tokens; k++) {
         double big[MOST_ROUNDS], plain[MOST_ROUNDS], near[MOST_ROUNDS];
-        j->act.n = tokens[k];
+        leat__qact_init(&j->act, j->memory, j->x, tokens[k], cols, cols);
         leat__qact_round(&j->act, 0, tokens[k]);
         for (int r = 0; r < rounds; r++) {
             j->rows = j->w.rows;
@@ -117,21 +119,21 @@ int main(int argc, char **argv) {
     int64_t  bytes = mib << 20;
     uint8_t *data = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     float   *x = aligned_alloc(64, (size_t)(8 * cols + 16) * 4);
-    void    *memory = aligned_alloc(64, leat__qact_bytes(8, cols));
+    j.memory = aligned_alloc(64, leat__qact_bytes(8, cols));
     j.y = malloc((size_t)bytes / 64 * 8 * 4); /* a row has at least 64 bytes */
     j.scratch_bytes = (leat__qmat_scratch_bytes(cols) + 63) / 64 * 64;
     j.scratch = aligned_alloc(64, j.scratch_bytes * (size_t)threads);
-    if (data == MAP_FAILED || !j.scratch || !x || !memory || !j.y || leat_tpool_new(threads, &pool) != LEAT_OK) return 1;
+    if (data == MAP_FAILED || !j.scratch || !x || !j.memory || !j.y || leat_tpool_new(threads, &pool) != LEAT_OK) return 1;
     madvise(data, (size_t)bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     fill(data, bytes);
     for (int64_t i = 0; i < 8 * cols; i++) x[i] = (float)((i * 2654435761u >> 9) & 255) / 128 - 1;
     leat__cpu_init();
-    leat__qact_init(&j.act, memory, x, 8, cols, cols);
+    j.x = x;
     j.w.data = data;
     printf("%s, %d threads, %d columns, %d MiB\n", leat_isa_name(leat__cpu_level()), threads, (int)cols, (int)mib);
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (!*only || !strcmp(only, leat__block_format(types[i])->name)) measure(&j, types[i], cols, bytes, rounds);
     leat_tpool_unref(pool);
-    free(x), free(memory), free(j.y), free(j.scratch);
+    free(x), free(j.memory), free(j.y), free(j.scratch);
     return munmap(data, (size_t)bytes);
 }

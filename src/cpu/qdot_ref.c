@@ -171,20 +171,28 @@ static float size_of(const float *x) {
     return largest < LEAT_QACT_TINY ? 0 : largest;
 }
 
+/* What kernels for few tokens read besides. */
+static void add_for_few(const leat_qact *act, int64_t g) {
+    const int8_t *q = act->q + 32 * g;
+    int           negative = 0;
+    for (int i = 0; i < 32; i++) {
+        if (q[i] < 0) negative -= q[i];
+        act->size[32 * g + i] = (uint8_t)(q[i] < 0 ? -q[i] : q[i]);
+    }
+    for (int i = 0; i < 8; i++) act->fours[8 * g + i] = -32 * (q[4 * i] + q[4 * i + 1] + q[4 * i + 2] + q[4 * i + 3]);
+    act->lack[g] = act->scale[g] * (float)negative;
+}
+
 static void round_group(const float *x, float factor, const leat_qact *act, int64_t g) {
     int8_t  *q = act->q + 32 * g;
     int16_t *sum = act->sum + 2 * g;
-    int      negative = 0;
     sum[0] = sum[1] = 0;
     for (int i = 0; i < 32; i++) {
         q[i] = factor > 0 ? (int8_t)rintf(x[i] * factor) : 0;
         sum[i / 16] = (int16_t)(sum[i / 16] + q[i]);
-        if (q[i] < 0) negative -= q[i];
-        act->size[32 * g + i] = (uint8_t)(q[i] < 0 ? -q[i] : q[i]);
     }
-    for (int i = 0; i < 8 && act->n <= LEAT_QMAT_FEW; i++) act->fours[8 * g + i] = -32 * (q[4 * i] + q[4 * i + 1] + q[4 * i + 2] + q[4 * i + 3]);
     act->bias[g] = act->scale[g] * (float)(sum[0] + sum[1]);
-    act->lack[g] = act->scale[g] * (float)negative;
+    if (act->n <= LEAT_QMAT_FEW) add_for_few(act, g);
 }
 
 /* 256 elements, groups from g on. */

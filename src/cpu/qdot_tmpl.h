@@ -11,7 +11,7 @@
 
 #include "cpu/qdot_unpack_tmpl.h"
 
-enum { CHUNK = 256, MOST_TOKENS = 4, MOST_CHUNK_BYTES = 272, SEGMENT = 8, AHEAD = 6144 };
+enum { CHUNK = 256, MOST_TOKENS = 4, MOST_CHUNK_BYTES = 272, SEGMENT = 8 };
 
 typedef struct sums {
     __m256 main[MOST_TOKENS], minimum[MOST_TOKENS]; /* main: with few tokens several for each */
@@ -77,12 +77,6 @@ INLINE void advance(chunk *x) {
     x->sum += CHUNK / 16;
 }
 
-/* Asks for the lines of a chunk AHEAD, into the second-level cache: the hardware's own prefetch ends with a page, and the scheduler is full of arithmetic. */
-INLINE void look_ahead(const int f, const uint8_t *w) {
-#pragma GCC unroll 5
-    for (int i = 0; i < chunk_bytes(f); i += 64) _mm_prefetch((const char *)((uintptr_t)w + AHEAD + (uintptr_t)i), _MM_HINT_T1);
-}
-
 /* `count` chunks, at most SEGMENT: all their scales first, since a multiply-add that waits for its scale holds up the ones behind it. */
 INLINE void add_segment(const int f, const uint8_t *w, int64_t count, chunk *x, const int tokens, sums *s) {
     _Alignas(32) float product[SEGMENT][MOST_TOKENS][16];
@@ -93,7 +87,7 @@ INLINE void add_segment(const int f, const uint8_t *w, int64_t count, chunk *x, 
     }
     __asm__("" : "+m"(product)); /* or gcc takes single lanes out of the registers */
     for (int64_t i = 0; i < count; i++) {
-        look_ahead(f, w + i * chunk_bytes(f));
+        look_ahead(w + i * chunk_bytes(f), chunk_bytes(f), NEAR);
         add_chunk(f, w + i * chunk_bytes(f), x, tokens, product[i], s);
         advance(x);
     }
@@ -134,7 +128,7 @@ INLINE void row(const int f, const uint8_t *w, const leat_qact *act, int64_t fir
     finish(f, &s, tokens, y, ldy);
 }
 
-INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {
+INLINE void all_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {
     for (int64_t r = 0; r < rows; r++) {
         int64_t t = 0;
         for (; t + 4 <= act->n; t += 4) row(f, w + r * stride, act, t, 4, y + t * ldy + r, ldy);
@@ -143,10 +137,6 @@ INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, int64_t row
     }
 }
 
-#define ROWS(name, f)                                                                                                               \
-    static void name(const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {                  \
-        some_rows(f, w, stride, rows, act, y, ldy);                                                                                  \
-    }
 ROWS(q4_1_rows, Q4_1)
 ROWS(q5_0_rows, Q5_0)
 ROWS(q5_1_rows, Q5_1)

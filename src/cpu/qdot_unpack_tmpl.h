@@ -17,6 +17,20 @@
 
 enum { Q4_0 = 2, Q4_1 = 3, Q5_0 = 6, Q5_1 = 7, Q8_0 = 8, Q2_K = 10, Q3_K = 11, Q4_K = 12, Q5_K = 13, Q6_K = 14, IQ4_NL = 20, IQ4_XS = 23 };
 
+/* Asks for the lines that lie `ahead` bytes behind `bytes` at w, into the second-level cache: the hardware's own prefetch ends with a page, and the scheduler is full of
+ * arithmetic.  What is asked for need not be there.  How far is measured (SPEED.md): NEAR, or FAR where several rows go at once. */
+enum { NEAR = 6144, FAR = 12288 };
+INLINE void look_ahead(const uint8_t *w, const int bytes, uintptr_t ahead) {
+#pragma GCC unroll 5
+    for (int i = 0; i < bytes; i += 64) _mm_prefetch((const char *)((uintptr_t)w + ahead + (uintptr_t)i), _MM_HINT_T1);
+}
+
+/* A kernel of the table from the including file's all_rows(). */
+#define ROWS(name, f)                                                                                                               \
+    static void name(const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {                  \
+        all_rows(f, w, stride, rows, act, y, ldy);                                                                                   \
+    }
+
 typedef struct factors {
     __m256 scale[2], minimum[2]; /* [1] where halves */
 } factors;

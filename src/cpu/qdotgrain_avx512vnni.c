@@ -195,11 +195,6 @@ INLINE void advance(chunk *x) {
     x->unit += 1;
 }
 
-INLINE void look_ahead(const uint8_t *w, const int bytes, uintptr_t ahead) {
-#pragma GCC unroll 5
-    for (int i = 0; i < bytes; i += 64) _mm_prefetch((const char *)((uintptr_t)w + ahead + (uintptr_t)i), _MM_HINT_T1);
-}
-
 INLINE float total(__m512 v, __m256 minimum) {
     __m256 half = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
     half = _mm256_sub_ps(half, minimum);
@@ -211,7 +206,7 @@ INLINE float total(__m512 v, __m256 minimum) {
 /* Two rows at once; where they are odd the last one twice.  The chunk that comes next may be the first of other rows. */
 INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, int64_t first, const int tokens, float *y, int64_t ldy) {
     const int64_t at0 = first * act->groups, chunks = act->cols / CHUNK;
-    const uintptr_t ahead = act->alone ? 12288 : 6144; /* of runs that others cut short */
+    const uintptr_t ahead = act->alone ? FAR : NEAR; /* of runs that others cut short */
     const chunk   start = {(f == Q4_K ? act->pairs : act->q) + 32 * at0, act->grain + 2 * at0, act->grains + 4 * at0, act->fours + 8 * at0, act->biases + 2 * at0, act->unit + at0 / 8, act->groups};
     const uint8_t *a = w, *b = rows > 1 ? w + stride : w;
     chunk         x = start;
@@ -258,8 +253,8 @@ INLINE void all_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows
     }
 }
 
-static void q4_k_rows(const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) { all_rows(Q4_K, w, stride, rows, act, y, ldy); }
-static void q6_k_rows(const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) { all_rows(Q6_K, w, stride, rows, act, y, ldy); }
+ROWS(q4_k_rows, Q4_K)
+ROWS(q6_k_rows, Q6_K)
 
 void leat__qdotgrain_fill_avx512vnni(leat_qdot_kernels *table) {
     table->rows[Q4_K] = q4_k_rows;

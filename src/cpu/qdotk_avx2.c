@@ -17,7 +17,7 @@
 
 #include "cpu/qdot_unpack_tmpl.h"
 
-enum { CHUNK = 256, MOST_TOKENS = 4, AHEAD = 12288 };
+enum { CHUNK = 256, MOST_TOKENS = 4 };
 
 /* Of two rows: four lanes each. */
 typedef struct sums {
@@ -206,12 +206,6 @@ INLINE void advance(chunk *x) {
     x->grain += CHUNK / 16;
 }
 
-/* Asks for the lines of a chunk AHEAD, into the second-level cache: the hardware's own prefetch ends with a page, and the scheduler is full of arithmetic. */
-INLINE void look_ahead(const int f, const uint8_t *w) {
-#pragma GCC unroll 5
-    for (int i = 0; i < chunk_bytes(f); i += 64) _mm_prefetch((const char *)((uintptr_t)w + AHEAD + (uintptr_t)i), _MM_HINT_T1);
-}
-
 /* y[0] and y[next]; both rows may be the same. */
 INLINE void finish(const int f, __m256 main, __m256 minimum, float *y, int64_t next) {
     __m256 v = _mm256_fnmadd_ps(minimum, _mm256_set1_ps(f == Q6_K ? 32 : 1), main);
@@ -235,16 +229,16 @@ INLINE void two_rows(const int f, const uint8_t *w, int64_t stride, const leat_q
         front *used = now;
         chunk  after = x;
         advance(&after);
-        look_ahead(f, w);
-        look_ahead(f, w + stride);
+        look_ahead(w, chunk_bytes(f), FAR);
+        look_ahead(w + stride, chunk_bytes(f), FAR);
         open_front(f, w + chunk_bytes(f), stride, &after, tokens, next, &s);
         add_chunk(f, w, stride, &x, tokens, now, &s);
         now = next;
         next = used;
         x = after;
     }
-    look_ahead(f, w);
-    look_ahead(f, w + stride);
+    look_ahead(w, chunk_bytes(f), FAR);
+    look_ahead(w + stride, chunk_bytes(f), FAR);
     add_chunk(f, w, stride, &x, tokens, now, &s);
 #pragma GCC unroll 4
     for (int t = 0; t < tokens; t++) finish(f, s.main[t], s.minimum[t], y + t * ldy, next_row);
@@ -260,10 +254,6 @@ INLINE void all_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows
     }
 }
 
-#define ROWS(name, f)                                                                                                               \
-    static void name(const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {                  \
-        all_rows(f, w, stride, rows, act, y, ldy);                                                                                   \
-    }
 ROWS(q4_k_rows, Q4_K)
 ROWS(q5_k_rows, Q5_K)
 ROWS(q6_k_rows, Q6_K)

@@ -17,7 +17,7 @@
 
 #include "cpu/qdot_unpack_tmpl.h"
 
-enum { CHUNK = 256, MOST_TOKENS = 4, MOST_CHUNK_BYTES = 272, AHEAD = 12288 };
+enum { CHUNK = 256, MOST_TOKENS = 4, MOST_CHUNK_BYTES = 272 };
 
 typedef struct sums {
     __m256 main[MOST_TOKENS][2], minimum[MOST_TOKENS][2]; /* of two rows; one token has two sums for each, since a sum waits for the one before */
@@ -154,12 +154,6 @@ INLINE void advance(chunk *x) {
     x->added += CHUNK / 32;
 }
 
-/* Asks for the lines of a chunk AHEAD, into the second-level cache: the hardware's own prefetch ends with a page, and the scheduler is full of arithmetic. */
-INLINE void look_ahead(const int f, const uint8_t *w) {
-#pragma GCC unroll 5
-    for (int i = 0; i < chunk_bytes(f); i += 64) _mm_prefetch((const char *)((uintptr_t)w + AHEAD + (uintptr_t)i), _MM_HINT_T1);
-}
-
 /* y[0] and y[next]. */
 INLINE void finish(const int f, const sums *s, const int t, const int tokens, float *y, int64_t next) {
     __m256 v[2];
@@ -180,8 +174,8 @@ INLINE void step(const int f, const uint8_t *w, int64_t stride, const uint8_t *a
                  sums *s) {
     chunk at = *x;
     advance(&at);
-    look_ahead(f, w);
-    look_ahead(f, w + stride);
+    look_ahead(w, chunk_bytes(f), FAR);
+    look_ahead(w + stride, chunk_bytes(f), FAR);
     if (ahead) open_front(f, ahead, ahead_stride, &at, tokens, &fronts[(i + 1) % 2], s);
     add_chunk(f, w, stride, x, tokens, &fronts[i % 2], s);
     *x = at;
@@ -220,10 +214,6 @@ INLINE void all_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows
     }
 }
 
-#define ROWS(name, f)                                                                                                               \
-    static void name(const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {                  \
-        all_rows(f, w, stride, rows, act, y, ldy);                                                                                   \
-    }
 ROWS(q8_0_rows, Q8_0)
 ROWS(q4_0_rows, Q4_0)
 ROWS(iq4_nl_rows, IQ4_NL)

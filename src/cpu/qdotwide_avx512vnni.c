@@ -150,13 +150,7 @@ INLINE void finish(const int f, const sums *s, const int tokens, float *y, int64
 }
 
 /* How far ahead lines are asked for: pairs of short rows want more than a pair's length, but not of runs that other threads cut short. */
-INLINE uintptr_t ahead(const int f, int alone) { return alone && (f == Q4_0 || f == IQ4_NL) ? 12288 : 6144; }
-
-/* Asks for the lines of a chunk ahead, into the second-level cache: the hardware's own prefetch ends with a page, and the scheduler is full of arithmetic. */
-INLINE void look_ahead(const int f, const uint8_t *w, int alone) {
-#pragma GCC unroll 5
-    for (int i = 0; i < chunk_bytes(f); i += 64) _mm_prefetch((const char *)((uintptr_t)w + ahead(f, alone) + (uintptr_t)i), _MM_HINT_T1);
-}
+INLINE uintptr_t ahead(const int f, int alone) { return alone && (f == Q4_0 || f == IQ4_NL) ? FAR : NEAR; }
 
 /* Row r of `rows` begins at w + r * stride.  rest: the last chunk, where cols ends within one. */
 INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, const int rows, const leat_qact *act, int64_t first, const int tokens, float *y, int64_t ldy) {
@@ -186,7 +180,7 @@ INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, const int r
         if (i == last) after = rest[0], step = MOST_CHUNK_BYTES;
 #pragma GCC unroll 4
         for (int r = 0; r < rows; r++) {
-            look_ahead(f, w + r * stride, act->alone);
+            look_ahead(w + r * stride, chunk_bytes(f), ahead(f, act->alone));
             open_front(f, after + r * step, &at, tokens, &next[r], &s[r]);
             add_chunk(f, w + r * stride, &x, tokens, &now[r], &s[r]);
             now[r] = next[r];
@@ -197,7 +191,7 @@ INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, const int r
     }
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++) {
-        look_ahead(f, w + r * stride, act->alone);
+        look_ahead(w + r * stride, chunk_bytes(f), ahead(f, act->alone));
         add_chunk(f, w + r * stride, &x, tokens, &now[r], &s[r]);
         finish(f, &s[r], tokens, y + r, ldy);
     }
@@ -219,10 +213,6 @@ INLINE void all_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows
     }
 }
 
-#define ROWS(name, f)                                                                                                               \
-    static void name(const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {                  \
-        all_rows(f, w, stride, rows, act, y, ldy);                                                                                   \
-    }
 ROWS(q8_0_rows, Q8_0)
 ROWS(q4_0_rows, Q4_0)
 ROWS(iq4_nl_rows, IQ4_NL)

@@ -12,8 +12,8 @@ static int64_t groups_of(int64_t cols) { return (cols + 255) / 256 * 8; }
 static size_t aligned(size_t bytes) { return (bytes + LEAT_ALIGN - 1) / LEAT_ALIGN * LEAT_ALIGN; }
 
 size_t leat__qact_bytes(int64_t n, int64_t cols) {
-    size_t groups = (size_t)n * (size_t)groups_of(cols);
-    return 5 * GROUP * groups + 2 * aligned(8 * groups) + 5 * aligned(4 * groups) + aligned(groups / 2) + LEAT_TAIL_BYTES;
+    size_t groups = (size_t)n * (size_t)groups_of(cols), few = (size_t)(n < LEAT_QMAT_FEW ? n : LEAT_QMAT_FEW) * (size_t)groups_of(cols);
+    return GROUP * groups + 4 * aligned(4 * groups) + aligned(groups / 2) + 4 * GROUP * few + 2 * aligned(8 * few) + aligned(4 * few) + LEAT_TAIL_BYTES;
 }
 
 /* The next `bytes` of the memory. */
@@ -24,22 +24,22 @@ static void *take(char **at, size_t bytes) {
 }
 
 void leat__qact_init(leat_qact *act, void *memory, const float *x, int64_t n, int64_t cols, int64_t ld) {
-    size_t groups = (size_t)n * (size_t)groups_of(cols);
+    size_t groups = (size_t)n * (size_t)groups_of(cols), few = n <= LEAT_QMAT_FEW ? groups : 0;
     char  *at = memory;
     *act = (leat_qact){.n = n, .cols = cols, .ld = ld, .groups = groups_of(cols), .x = x};
     act->q = take(&at, GROUP * groups);
-    act->split = take(&at, GROUP * groups);
-    act->pairs = take(&at, GROUP * groups);
-    act->size = take(&at, GROUP * groups);
     act->scale = take(&at, 4 * groups);
     act->bias = take(&at, 4 * groups);
-    act->lack = take(&at, 4 * groups);
     act->sum = take(&at, 4 * groups);
     act->grain = take(&at, 4 * groups);
-    act->grains = take(&at, 8 * groups);
-    act->biases = take(&at, 8 * groups);
-    act->fours = take(&at, GROUP * groups);
     act->unit = take(&at, groups / 2);
+    act->split = take(&at, GROUP * few);
+    act->pairs = take(&at, GROUP * few);
+    act->size = take(&at, GROUP * few);
+    act->fours = take(&at, GROUP * few);
+    act->lack = take(&at, 4 * few);
+    act->grains = take(&at, 8 * few);
+    act->biases = take(&at, 8 * few);
 }
 
 int leat__qact_wanted(int type) { return type != 0 && type != 1 && type != 30; }

@@ -46,8 +46,8 @@ static inline void round_group(const float *x, float factor, const leat_qact *ac
     sums_of(_mm256_xor_si256(bytes, _mm256_set1_epi8((char)0x80)), &low, &high);
     sums_of(sizes, &sizes_low, &sizes_high);
     _mm256_storeu_si256((__m256i *)(void *)(act->q + GROUP * g), bytes);
-    _mm256_storeu_si256((__m256i *)(void *)(act->size + GROUP * g), sizes);
     if (act->n <= LEAT_QMAT_FEW) {
+        _mm256_storeu_si256((__m256i *)(void *)(act->size + GROUP * g), sizes);
         __m256i twos = _mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes);
         _mm256_storeu_si256((__m256i *)(void *)(act->fours + 8 * g), _mm256_madd_epi16(twos, _mm256_set1_epi16(-32)));
     }
@@ -76,7 +76,7 @@ static void round_chunk(const float *x, const leat_qact *act, int64_t g) {
     _mm256_storeu_si256((__m256i *)(void *)(act->grain + 2 * g), _mm256_or_si256(whole, _mm256_slli_epi32(whole, 16)));
     _mm256_storeu_ps(act->scale + g, scale);
     _mm256_storeu_ps(act->bias + g, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_load_si256((const __m256i *)(const void *)total))));
-    _mm256_storeu_ps(act->lack + g, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_load_si256((const __m256i *)(const void *)negative))));
+    if (act->n <= LEAT_QMAT_FEW) _mm256_storeu_ps(act->lack + g, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_load_si256((const __m256i *)(const void *)negative))));
 }
 
 void leat__qdot_round_avx2(const leat_qact *act, int64_t t) {
