@@ -10,7 +10,7 @@ static void print_rate(const char *what, double one, double many, const char *un
 static void print_machine(const leat_machine *m) {
     printf("%s, %d usable CPU%s\n", m->cpu_name, m->cpus, m->cpus == 1 ? "" : "s");
     printf("  instruction sets         ");
-    for (int i = 0; i <= (int)leat_isa_supported(); i++) printf(" %s", leat_isa_name((leat_isa)i));
+    for (leat_isa i = LEAT_ISA_REF; i < LEAT_ISA_COUNT; i = leat_isa_next(i)) printf(" %s", leat_isa_name(i));
     printf("\n  in use                    %s\n", leat_isa_name(leat_isa_selected()));
     printf("  caches                    L1d %d KiB, L2 %d KiB, L3 %d KiB\n", m->l1d_kib, m->l2_kib, m->l3_kib);
     if (m->fma_gflops_1t <= 0) return;

@@ -1,6 +1,8 @@
 /* machine.c - see machine.h. */
 #include "machine.h"
 
+#include <string.h>
+
 #include "term.h"
 
 int cli_select_isa(const cli_args *args) {
@@ -10,7 +12,9 @@ int cli_select_isa(const cli_args *args) {
     int status = leat_isa_parse(name, &level);
     if (status == LEAT_OK) status = leat_isa_select(level);
     if (status == LEAT_OK) return CLI_DONE;
-    cli_fail("--isa %s: this machine supports %s at most", name, leat_isa_name(leat_isa_supported()));
+    char levels[96] = "";
+    for (leat_isa i = LEAT_ISA_REF; i < LEAT_ISA_COUNT; i = leat_isa_next(i)) strcat(strcat(levels, " "), leat_isa_name(i));
+    cli_fail("--isa %s: this machine has%s", name, levels);
     return CLI_UNSUPPORTED;
 }
 

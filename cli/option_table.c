@@ -5,7 +5,7 @@ const cli_option cli_options[] = {
     {OPT_THREADS, "threads", 't', CLI_INT, "N", "0", 0, 256, IN_FIT_BENCH | IN_FIT_SCORE | IN_RUN | IN_CLASSIFY | IN_DETECT | IN_CPU | IN_CIRCLEFIT | IN_PERPLEXITY | IN_EMBED | IN_GENERATE | IN_CHAT,
      "threads that compute, the calling one included; 0 = all usable CPUs"},
     {OPT_THREADS, "threads", 't', CLI_TEXT, "N[,N...]", "0", 0, 0, IN_BENCH, "threads that compute, one measurement for each number; 0 = all usable CPUs"},
-    {OPT_ISA, "isa", 0, CLI_CHOICE, "ref|avx2|avx512|avx512vnni", NULL, 0, 0,
+    {OPT_ISA, "isa", 0, CLI_CHOICE, "ref|avx2|avx512|avx512vnni|neon|neondot|neoni8mm", NULL, 0, 0,
      IN_FIT_BENCH | IN_FIT_SCORE | IN_VIDEO | IN_INSPECT | IN_RUN | IN_BENCH | IN_CLASSIFY | IN_DETECT | IN_CPU | IN_CIRCLEFIT | IN_PERPLEXITY | IN_EMBED | IN_GENERATE | IN_CHAT,
      "use kernels of this instruction-set level at most"},
     {OPT_SHAPE, "shape", 0, CLI_LIST, "NAME=1x3x224x224", NULL, 0, 0, IN_INSPECT | IN_RUN | IN_BENCH,

@@ -12,6 +12,8 @@ CLI_LIBS :=
 isa_avx2       := -mavx2 -mfma -mf16c -mbmi2
 isa_avx512     := $(isa_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
 isa_avx512vnni := $(isa_avx512) -mavx512vnni
+isa_neondot    := -march=armv8.2-a+dotprod
+isa_neoni8mm   := $(isa_neondot)+i8mm
 isa_of = $(isa_$(lastword $(subst _, ,$(basename $(notdir $1)))))
 # Sanitized builds: the unrolled kernels at -O1, with ASan's checks as calls and without UBSan, or compiling them takes minutes and a gigabyte.
 asan_calls  = $(if $(findstring clang,$(CC)),-mllvm -asan-instrumentation-with-call-threshold=0,--param asan-instrumentation-with-call-threshold=0)

@@ -56,7 +56,7 @@ func Version() string { return C.GoString(C.leat_version()) }
 // CPUCount is the number of CPUs that this process may use (affinity and cgroup quota).
 func CPUCount() int { return int(C.leat_cpu_count()) }
 
-// ISA is the instruction-set level in use: "ref", "avx2", "avx512" or "avx512vnni".
+// ISA is the instruction-set level in use: "ref", "avx2", "avx512", "avx512vnni", "neon", "neondot" or "neoni8mm".
 func ISA() string { return C.GoString(C.leat_isa_name(C.leat_isa_selected())) }
 
 // MemoryStats is what the library holds in this process.

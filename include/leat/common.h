@@ -25,18 +25,23 @@ extern "C" {
 /* Returns LEAT_VERSION_STRING of the library that is linked.  Any thread, RT-safe. */
 const char *leat_version(void);
 
-/* Instruction-set levels, ascending.  A level is usable only if the CPU and the OS support all of it. */
+/* Instruction-set levels, ascending on each kind of machine.  A level is usable only if the CPU and the OS support all of it. */
 typedef enum leat_isa {
     LEAT_ISA_REF = 0,        /* plain C, defines the numbers */
     LEAT_ISA_AVX2 = 1,       /* AVX2 + FMA + F16C */
     LEAT_ISA_AVX512 = 2,     /* AVX-512 F, BW, DQ, VL */
     LEAT_ISA_AVX512VNNI = 3, /* the above + VNNI */
+    LEAT_ISA_NEON = 4,       /* 64-bit ARM: Advanced SIMD, which all have */
+    LEAT_ISA_NEONDOT = 5,    /* the above + dot products of bytes (FEAT_DotProd) */
+    LEAT_ISA_NEONI8MM = 6,   /* the above + matrix products of bytes (FEAT_I8MM) */
     LEAT_ISA_COUNT
 } leat_isa;
 
 /* Highest level that this machine supports.  Any thread. */
 leat_isa leat_isa_supported(void);
-/* Level in use: the supported one, lowered by LEAT_ISA=ref|avx2|avx512|avx512vnni or leat_isa_select().  Any thread. */
+/* The next higher level that this machine supports, LEAT_ISA_COUNT behind the highest; all are met from LEAT_ISA_REF on.  Any thread. */
+leat_isa leat_isa_next(leat_isa level);
+/* Level in use: the supported one, lowered by LEAT_ISA (a level's name) or leat_isa_select().  Any thread. */
 leat_isa leat_isa_selected(void);
 /* Selects a level for all kernels.  LEAT_EUNSUPPORTED when the machine lacks it, LEAT_ESTATE while models are open.
  * Main thread, before models are opened. */

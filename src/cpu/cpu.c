@@ -1,7 +1,7 @@
 /* cpu.c - which instructions may be used, and the tables of kernels filled for them.
  *
  * A level counts only if CPUID names all its features and XGETBV shows that the OS saves the registers it needs: a hypervisor or a
- * kernel option may hide the state while CPUID still shows the instructions.  The level in use is the detected one, lowered by
+ * kernel option may hide the state while CPUID still shows the instructions.  On ARM the kernel tells both in one word.  The level in use is the detected one, lowered by
  * LEAT_ISA (read once) or by leat_isa_select(); an unknown or higher value of LEAT_ISA is ignored.
  */
 #include "cpu/cpu.h"
@@ -15,6 +15,8 @@
 
 #if LEAT_CPU_X86
 #include <cpuid.h>
+#elif LEAT_CPU_ARM
+#include <sys/auxv.h>
 #endif
 
 #define FAMILY(name) void leat__##name##_init(leat_isa level);
@@ -27,7 +29,7 @@ static void (*const families[])(leat_isa level) = {
     NULL};
 #undef FAMILY
 
-static const char *const level_names[LEAT_ISA_COUNT] = {"ref", "avx2", "avx512", "avx512vnni"};
+static const char *const level_names[LEAT_ISA_COUNT] = {"ref", "avx2", "avx512", "avx512vnni", "neon", "neondot", "neoni8mm"};
 
 static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int      filled;   /* 1 once the tables are filled */
@@ -35,6 +37,7 @@ static atomic_int      in_use;   /* leat_isa of the tables */
 static atomic_int      holders;  /* models open */
 
 #if LEAT_CPU_X86
+#define FIRST_LEVEL LEAT_ISA_AVX2 /* above LEAT_ISA_REF */
 #define XCR0_SSE_AVX 0x06u /* XMM and the upper halves of YMM */
 #define XCR0_AVX512 0xe6u  /* the above, opmasks, upper ZMM, ZMM16-31 */
 
@@ -57,9 +60,21 @@ leat_isa leat__cpu_detect(void) {
     if (!has_bits(ebx7, bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL)) return LEAT_ISA_AVX2;
     return has_bits(ecx7, bit_AVX512VNNI) ? LEAT_ISA_AVX512VNNI : LEAT_ISA_AVX512;
 }
+#elif LEAT_CPU_ARM
+#define FIRST_LEVEL LEAT_ISA_NEON
+#define CAP_DOT (1ul << 20)   /* AT_HWCAP: ASIMDDP */
+#define CAP2_I8MM (1ul << 13) /* AT_HWCAP2 */
+
+leat_isa leat__cpu_detect(void) {
+    if (!(getauxval(AT_HWCAP) & CAP_DOT)) return LEAT_ISA_NEON;
+    return getauxval(AT_HWCAP2) & CAP2_I8MM ? LEAT_ISA_NEONI8MM : LEAT_ISA_NEONDOT;
+}
 #else
+#define FIRST_LEVEL LEAT_ISA_COUNT
 leat_isa leat__cpu_detect(void) { return LEAT_ISA_REF; }
 #endif
+
+static int runs_here(leat_isa level) { return level == LEAT_ISA_REF || (level >= FIRST_LEVEL && level <= leat__cpu_detect()); }
 
 static void fill_tables(leat_isa level) {
     for (int i = 0; families[i]; i++) families[i](level);
@@ -68,10 +83,9 @@ static void fill_tables(leat_isa level) {
 }
 
 static leat_isa wanted_level(void) {
-    leat_isa detected = leat__cpu_detect(), asked;
+    leat_isa asked;
     const char *text = getenv("LEAT_ISA");
-    if (!text || leat_isa_parse(text, &asked) != LEAT_OK || asked > detected) return detected;
-    return asked;
+    return text && leat_isa_parse(text, &asked) == LEAT_OK && runs_here(asked) ? asked : leat__cpu_detect();
 }
 
 void leat__cpu_init(void) {
@@ -140,11 +154,15 @@ void leat__cpu_caches(size_t *l1d, size_t *l2, size_t *l3) {
 /* ---- public ----------------------------------------------------------------------------------------------------------- */
 
 leat_isa leat_isa_supported(void) { return leat__cpu_detect(); }
+leat_isa leat_isa_next(leat_isa level) {
+    leat_isa above = level < FIRST_LEVEL ? FIRST_LEVEL : (leat_isa)(level + 1);
+    return above <= leat__cpu_detect() ? above : LEAT_ISA_COUNT;
+}
 leat_isa leat_isa_selected(void) { return leat__cpu_level(); }
 
 int leat_isa_select(leat_isa level) {
     if ((int)level < 0 || level >= LEAT_ISA_COUNT) return LEAT_EINVAL;
-    if (level > leat__cpu_detect()) return LEAT_EUNSUPPORTED;
+    if (!runs_here(level)) return LEAT_EUNSUPPORTED;
     if (atomic_load(&holders) > 0) return LEAT_ESTATE;
     leat__cpu_select(level);
     return LEAT_OK;

@@ -4,12 +4,14 @@
  * ascending levels overwrite what they do better.  leat__cpu_init() calls them all once; leat__cpu_select() again (tests, --isa).
  * A family joins by a line FAMILY(x) in cpu_families.h.  Kernels know pointers, sizes and strides; they allocate nothing and never fail.
  *
- * In <family>_init.c the variants of x86-64 stand under LEAT_CPU_X86, since other machines build without those files:
+ * In <family>_init.c the variants of a kind of machine stand under LEAT_CPU_X86 or LEAT_CPU_ARM, since others build without those files:
  *
  *     void leat__vmath_init(leat_isa level) {
  *         leat__vmath = leat__vmath_ref;
  *     #if LEAT_CPU_X86
  *         if (level >= LEAT_ISA_AVX2) leat__vmath_fill_avx2(&leat__vmath);
+ *     #elif LEAT_CPU_ARM
+ *         if (level >= LEAT_ISA_NEON) leat__vmath_fill_neon(&leat__vmath);
  *     #endif
  *     }
  */
@@ -23,8 +25,13 @@
 #else
 #define LEAT_CPU_X86 0
 #endif
+#if defined(__aarch64__)
+#define LEAT_CPU_ARM 1
+#else
+#define LEAT_CPU_ARM 0
+#endif
 
-/* What the CPU and the OS can do (CPUID and XGETBV). */
+/* What the CPU and the OS can do (CPUID and XGETBV; AT_HWCAP). */
 leat_isa leat__cpu_detect(void);
 /* Fills every family's table for the level in use; idempotent, thread-safe. */
 void leat__cpu_init(void);

@@ -165,7 +165,7 @@ int leat__el_infer(leat_op_call *call, const leat_tensor *const *operands, int n
 }
 
 int leat__el_prepare(leat_op_call *call) {
-    static const char *const names[LEAT_ISA_COUNT] = {"vmath_ref", "vmath_avx2", "vmath_avx512", "vmath_avx512"};
+    static const char *const names[LEAT_ISA_COUNT] = {"vmath_ref", "vmath_avx2", "vmath_avx512", "vmath_avx512", "vmath_neon", "vmath_neon", "vmath_neon"};
     call->kernel = call->in[0]->dtype == LEAT_DTYPE_F32 ? names[leat__cpu_level()] : "scalar";
     return LEAT_OK;
 }

@@ -80,8 +80,8 @@ static void check_record(const record *r) {
 
 static void test_records(void **state) {
     leat_isa before = leat_isa_selected();
-    for (int level = LEAT_ISA_REF; level <= (int)before; level++) {
-        assert_int_equal(leat_isa_select((leat_isa)level), LEAT_OK);
+    for (leat_isa level = LEAT_ISA_REF; level <= before; level = leat_isa_next(level)) {
+        assert_int_equal(leat_isa_select(level), LEAT_OK);
         for (size_t i = 0; i < sizeof records / sizeof *records; i++) check_record(&records[i]);
     }
     assert_int_equal(leat_isa_select(before), LEAT_OK);

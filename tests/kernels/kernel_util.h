@@ -70,7 +70,7 @@ static inline double kt_diff(const float *want, const float *got, int64_t n) {
 
 /* Runs `body` once per level that the machine has, tables filled for it. */
 #define KT_EACH_LEVEL(level) \
-    for (leat_isa level = LEAT_ISA_REF; level <= leat__cpu_detect(); level++) \
+    for (leat_isa level = LEAT_ISA_REF; level < LEAT_ISA_COUNT; level = leat_isa_next(level)) \
         if (leat__cpu_select(level), 1)
 
 #endif

@@ -45,7 +45,7 @@ static void check_size(size_t elem, int64_t rows, int64_t cols) {
 static void test_kernels(void **state) {
     leat__cpu_init();
     leat_isa top = leat__cpu_level();
-    for (leat_isa level = LEAT_ISA_REF; level <= top; level++) {
+    for (leat_isa level = LEAT_ISA_REF; level <= top; level = leat_isa_next(level)) {
         leat__cpu_select(level);
         for (size_t elem = 1; elem <= 8; elem *= 2) {
             for (int64_t rows = 1; rows <= 20; rows++)

@@ -134,8 +134,8 @@ static int sweep(float **out) { /* every exponent with a few mantissas, both sig
 
 static int each_level(void (*check)(void)) {
     int levels = 0;
-    for (int level = LEAT_ISA_REF; level <= (int)leat__cpu_detect(); level++, levels++) {
-        leat__cpu_select((leat_isa)level);
+    for (leat_isa level = LEAT_ISA_REF; level < LEAT_ISA_COUNT; level = leat_isa_next(level), levels++) {
+        leat__cpu_select(level);
         check();
     }
     return levels;
