@@ -66,15 +66,19 @@ static inline void lm_greedy(leat_lm_session *session, int32_t *tokens, int64_t 
     }
 }
 
+/* Infinite where a NaN is compared: fmax() would pass over it. */
 static inline double lm_largest_difference(const float *a, const float *b, int64_t n) {
     double most = 0;
-    for (int64_t i = 0; i < n; i++) most = fmax(most, fabs((double)a[i] - b[i]));
+    for (int64_t i = 0; i < n; i++) {
+        double d = fabs((double)a[i] - b[i]);
+        if (!(d <= most)) most = isnan(d) ? INFINITY : d;
+    }
     return most;
 }
 
 static inline double lm_range(const float *x, int64_t n) {
     double low = INFINITY, high = -INFINITY;
-    for (int64_t i = 0; i < n; i++) low = fmin(low, x[i]), high = fmax(high, x[i]);
+    for (int64_t i = 0; i < n; i++) low = x[i] < low ? x[i] : low, high = x[i] > high ? x[i] : high;
     return high - low;
 }
 

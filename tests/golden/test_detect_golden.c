@@ -37,14 +37,17 @@ static int detect_photo(leat_detector *detector, const char *photo, leat_detecti
 
 static double number(json_t *row, size_t i) { return json_number_value(json_array_get(row, i)); }
 
+/* The larger of two distances; a NaN is the largest. */
+static double larger(double a, double b) { return b <= a ? a : isnan(b) ? INFINITY : b; }
+
 /* Largest distance of edges and points from the expected row, infinite for another class. */
 static double distance(const leat_detection *d, json_t *row) {
     const float edges[4] = {d->x1, d->y1, d->x2, d->y2};
     double worst = 0;
     if (d->class_id != (int)number(row, 0)) return INFINITY;
-    for (size_t i = 0; i < 4; i++) worst = fmax(worst, fabs((double)edges[i] - number(row, 2 + i)));
+    for (size_t i = 0; i < 4; i++) worst = larger(worst, fabs((double)edges[i] - number(row, 2 + i)));
     if (json_array_size(row) > 6 && d->landmarks != LEAT_LANDMARKS) return INFINITY;
-    for (size_t i = 0; i + 6 < json_array_size(row); i++) worst = fmax(worst, fabs((double)d->points[i / 2][i % 2] - number(row, 6 + i)));
+    for (size_t i = 0; i + 6 < json_array_size(row); i++) worst = larger(worst, fabs((double)d->points[i / 2][i % 2] - number(row, 6 + i)));
     return worst;
 }
 

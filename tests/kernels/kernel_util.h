@@ -58,16 +58,6 @@ static inline void kt_check_canaries(const float *data, int64_t n) {
         if (data[-i] != CANARY || data[n + i - 1] != CANARY) fail_msg("written outside the output, %d floats away", i);
 }
 
-/* Largest |a - b| over [rows, columns] with strides of rows; the gap between rows of b must hold canaries. */
-static inline double kt_diff(const float *want, const float *got, int64_t n) {
-    double worst = 0;
-    for (int64_t i = 0; i < n; i++) {
-        double d = fabs((double)want[i] - (double)got[i]);
-        if (!(d <= worst)) worst = d;
-    }
-    return worst;
-}
-
 /* Runs `body` once per level that the machine has, tables filled for it. */
 #define KT_EACH_LEVEL(level) \
     for (leat_isa level = LEAT_ISA_REF; level < LEAT_ISA_COUNT; level = leat_isa_next(level)) \
