@@ -36,7 +36,7 @@ func (m *Model) NewContext(options *ContextOptions) (*Context, error) {
 	var wanted C.leat_context_options
 	C.leat_context_options_default(&wanted)
 	if options != nil {
-		wanted.threads, wanted.max_plans = C.int(options.Threads), C.int(options.MaxPlans)
+		wanted.threads, wanted.max_plans = C.int(native.Int32(options.Threads)), C.int(native.Int32(options.MaxPlans))
 		if options.Profile {
 			wanted.profile = 1
 		}
@@ -163,7 +163,7 @@ func (c *Context) Run(ctx context.Context) error {
 // Warmup runs `runs` times.
 func (c *Context) Warmup(ctx context.Context, runs int) error {
 	return c.cancellable(ctx, func(p *C.leat_context, failed *C.leat_error) C.int {
-		return C.leat_context_warmup(p, C.int(runs), failed)
+		return C.leat_context_warmup(p, C.int(native.Int32(runs)), failed)
 	})
 }
 

@@ -28,7 +28,7 @@ func (o *ModelOptions) raw() C.leat_model_options {
 	if o == nil {
 		return raw
 	}
-	raw.threads, raw.max_bytes = C.int(o.Threads), C.uint64_t(o.MaxBytes)
+	raw.threads, raw.max_bytes = C.int(native.Int32(o.Threads)), C.uint64_t(o.MaxBytes)
 	if o.AllowLinks {
 		raw.flags |= C.LEAT_MODEL_ALLOW_LINKS
 	}

@@ -45,7 +45,7 @@ func (o *Options) raw() C.leat_lm_options {
 	if o == nil {
 		return raw
 	}
-	raw.threads = C.int(o.Threads)
+	raw.threads = C.int(native.Int32(o.Threads))
 	if o.Prefetch {
 		raw.flags |= C.LEAT_LM_PREFETCH
 	}
@@ -208,6 +208,9 @@ func (m *Model) Detokenize(tokens []int32, specials bool) (string, error) {
 		var size C.size_t
 		status := C.leat_tokenizer_decode(tokenizer, (*C.int32_t)(unsafe.Pointer(&padded[0])), C.int64_t(len(tokens)), flags,
 			(*C.char)(unsafe.Pointer(&text[0])), C.size_t(room), &size)
+		if status == C.LEAT_EINVAL {
+			return "", strange(tokenizer, tokens)
+		}
 		if status != C.LEAT_ELIMIT || int(size) <= room {
 			if err := failure(status, nil); err != nil {
 				return "", err
@@ -216,6 +219,16 @@ func (m *Model) Detokenize(tokens []int32, specials bool) (string, error) {
 		}
 		room = int(size)
 	}
+}
+
+// strange names the token that the vocabulary does not have.
+func strange(tokenizer *C.leat_tokenizer, tokens []int32) error {
+	for i, token := range tokens {
+		if C.leat_tokenizer_type(tokenizer, C.int32_t(token)) == 0 {
+			return native.Fail(leat.EInval, "token %d is %d, which the vocabulary does not have", i, token)
+		}
+	}
+	return native.Fail(leat.EInval, "the tokens have no text")
 }
 
 // Token is the id of the token that is spelled so in the vocabulary, or -1.

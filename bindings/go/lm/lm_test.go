@@ -192,8 +192,17 @@ func TestTokens(t *testing.T) {
 	if text, err := model.Detokenize(nil, true); err != nil || text != "" {
 		t.Fatal(text, err)
 	}
-	if _, err := model.Detokenize([]int32{1 << 30}, false); err == nil {
-		t.Fatal("a token out of range has a text")
+	if _, err := model.Detokenize([]int32{1, 1 << 30}, false); !errors.Is(err, leat.EInval) || !strings.Contains(err.Error(), "token 1 is 1073741824") {
+		t.Fatal("a token out of range has a text, or is not named: ", err)
+	}
+	for _, wrong := range []SessionOptions{{Context: 1 << 32}, {Threads: 1<<32 + 1}, {Batch: -1<<32 + 1}} { // in 32 bits: the default, 1, 1
+		if session, err := model.NewSession(&wrong); err == nil {
+			session.Close()
+			t.Errorf("%+v is taken", wrong)
+		}
+	}
+	if _, err := Open(modelPath(t), &Options{Threads: 1 << 32}); !errors.Is(err, leat.EInval) {
+		t.Error("2^32 threads are taken: ", err)
 	}
 	info, err := model.Tokenizer()
 	if err != nil || info.Tokens == 0 || info.Kind == "" {

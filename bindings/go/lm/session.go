@@ -58,7 +58,7 @@ func (m *Model) NewSession(options *SessionOptions) (*Session, error) {
 	var wanted C.leat_lm_session_options
 	C.leat_lm_session_options_default(&wanted)
 	if options != nil {
-		wanted.context, wanted.batch, wanted.threads = C.int32_t(options.Context), C.int32_t(options.Batch), C.int(options.Threads)
+		wanted.context, wanted.batch, wanted.threads = C.int32_t(native.Int32(options.Context)), C.int32_t(native.Int32(options.Batch)), C.int(native.Int32(options.Threads))
 		wanted.kv_type = C.leat_kv_type(options.KVType)
 	}
 	info, err := m.Info()

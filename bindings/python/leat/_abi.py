@@ -7,22 +7,35 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import POINTER, c_char, c_char_p, c_float, c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from typing import Any
+
+from .errors import InvalidError, Status
 
 MAX_RANK = 8
 MEMORY_TAGS = 6
 
 
-class Error(ctypes.Structure):
+class Record(ctypes.Structure):
+    """A structure whose integers are not cut to their width, as ctypes would: what a field cannot hold is refused by name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        held = getattr(self, name)
+        if isinstance(held, int) and held != value:
+            raise InvalidError(Status.EINVAL, f"{name} is {value}, which {8 * getattr(type(self), name).size} bits of the library's do not hold")
+
+
+class Error(Record):
     c_name = "leat_error"
     _fields_ = [("status", c_int), ("message", c_char * 768), ("offset", c_uint64)]
 
 
-class Tensor(ctypes.Structure):
+class Tensor(Record):
     c_name = "leat_tensor"
     _fields_ = [("data", c_void_p), ("dtype", c_int), ("rank", c_int32), ("dims", c_int64 * MAX_RANK), ("flags", c_uint32)]
 
 
-class MemoryStats(ctypes.Structure):
+class MemoryStats(Record):
     c_name = "leat_memory_stats"
     _fields_ = [("live_bytes", c_uint64 * MEMORY_TAGS), ("peak_bytes", c_uint64), ("allocations", c_uint64), ("hot_allocations", c_uint64)]
 
@@ -30,41 +43,41 @@ class MemoryStats(ctypes.Structure):
 # ---- model.h ------------------------------------------------------------------------------------------------------------------
 
 
-class ModelOptions(ctypes.Structure):
+class ModelOptions(Record):
     c_name = "leat_model_options"
     _fields_ = [("size", c_size_t), ("threads", c_int), ("flags", c_uint32), ("pool", c_void_p), ("max_bytes", c_uint64)]
 
 
-class ValueInfo(ctypes.Structure):
+class ValueInfo(Record):
     c_name = "leat_value_info"
     _fields_ = [("name", c_char_p), ("dtype", c_int), ("rank", c_int32), ("dims", c_int64 * MAX_RANK), ("dim_names", c_char_p * MAX_RANK)]
 
 
-class ModelInfo(ctypes.Structure):
+class ModelInfo(Record):
     c_name = "leat_model_info"
     _fields_ = [("producer", c_char_p), ("producer_version", c_char_p), ("graph_name", c_char_p), ("doc", c_char_p), ("ir_version", c_int64),
                 ("opset", c_int), ("parameters", c_int64), ("file_bytes", c_uint64), ("nodes_file", c_int), ("nodes_run", c_int),
                 ("unsupported", c_int), ("open_ns", c_int64)]
 
 
-class OperatorInfo(ctypes.Structure):
+class OperatorInfo(Record):
     c_name = "leat_operator_info"
     _fields_ = [("domain", c_char_p), ("op", c_char_p), ("opset", c_int), ("count", c_int), ("supported", c_int)]
 
 
-class ContextOptions(ctypes.Structure):
+class ContextOptions(Record):
     c_name = "leat_context_options"
     _fields_ = [("size", c_size_t), ("threads", c_int), ("profile", c_int), ("max_plans", c_int), ("keep", c_char_p)]
 
 
-class ContextStats(ctypes.Structure):
+class ContextStats(Record):
     c_name = "leat_context_stats"
     _fields_ = [("runs", c_uint64), ("last_run_ns", c_int64), ("prepare_ns", c_int64), ("arena_bytes", c_uint64), ("dynamic_bytes", c_uint64),
                 ("weight_bytes_mapped", c_uint64), ("weight_bytes_packed", c_uint64), ("run_allocations", c_uint64), ("macs", c_int64),
                 ("largest_bytes", c_uint64), ("nodes", c_int), ("threads", c_int)]
 
 
-class NodeStats(ctypes.Structure):
+class NodeStats(Record):
     c_name = "leat_node_stats"
     _fields_ = [("name", c_char_p), ("op", c_char_p), ("kernel", c_char_p), ("output", Tensor), ("macs", c_int64), ("bytes", c_uint64),
                 ("runs", c_uint64), ("last_start_ns", c_int64), ("last_ns", c_int64), ("total_ns", c_int64), ("min_ns", c_int64)]
@@ -73,18 +86,18 @@ class NodeStats(ctypes.Structure):
 # ---- tokenizer.h, lm.h, generate.h --------------------------------------------------------------------------------------------
 
 
-class TokenizerInfo(ctypes.Structure):
+class TokenizerInfo(Record):
     c_name = "leat_tokenizer_info"
     _fields_ = [("kind", c_char_p), ("pre", c_char * 64), ("tokens", c_int32), ("bos", c_int32), ("eos", c_int32), ("eot", c_int32), ("unk", c_int32),
                 ("sep", c_int32), ("pad", c_int32), ("add_bos", c_int), ("add_eos", c_int), ("add_space_prefix", c_int)]
 
 
-class LmOptions(ctypes.Structure):
+class LmOptions(Record):
     c_name = "leat_lm_options"
     _fields_ = [("size", c_size_t), ("threads", c_int), ("flags", c_uint32), ("pool", c_void_p)]
 
 
-class LmInfo(ctypes.Structure):
+class LmInfo(Record):
     c_name = "leat_lm_info"
     _fields_ = [("architecture", c_char_p), ("name", c_char_p), ("file_type", c_char_p), ("encoder", c_int), ("layers", c_int32), ("width", c_int32),
                 ("heads", c_int32), ("kv_heads", c_int32), ("head_width", c_int32), ("ffn_width", c_int32), ("experts", c_int32),
@@ -93,24 +106,24 @@ class LmInfo(ctypes.Structure):
                 ("kv_bytes_token", c_uint64), ("open_ns", c_int64)]
 
 
-class SessionOptions(ctypes.Structure):
+class SessionOptions(Record):
     c_name = "leat_lm_session_options"
     _fields_ = [("size", c_size_t), ("context", c_int32), ("batch", c_int32), ("kv_type", c_int), ("threads", c_int)]
 
 
-class SessionStats(ctypes.Structure):
+class SessionStats(Record):
     c_name = "leat_lm_session_stats"
     _fields_ = [("kv_bytes", c_uint64), ("scratch_bytes", c_uint64), ("evaluated_tokens", c_int64), ("reused_tokens", c_int64), ("prompt_ns", c_int64),
                 ("prompt_tokens", c_int64), ("decode_ns", c_int64), ("decode_tokens", c_int64), ("allocations", c_uint64), ("context", c_int32),
                 ("threads", c_int32)]
 
 
-class LogitBias(ctypes.Structure):
+class LogitBias(Record):
     c_name = "leat_logit_bias"
     _fields_ = [("token", c_int32), ("bias", c_float)]
 
 
-class Sampling(ctypes.Structure):
+class Sampling(Record):
     c_name = "leat_sampling"
     _fields_ = [("size", c_size_t), ("temperature", c_float), ("top_k", c_int32), ("top_p", c_float), ("min_p", c_float), ("typical_p", c_float),
                 ("repeat_penalty", c_float), ("presence_penalty", c_float), ("frequency_penalty", c_float), ("penalty_last", c_int32),
@@ -118,19 +131,19 @@ class Sampling(ctypes.Structure):
                 ("n_bias", c_int64)]
 
 
-class Request(ctypes.Structure):
+class Request(Record):
     c_name = "leat_lm_request"
     _fields_ = [("size", c_size_t), ("prompt", c_char_p), ("prompt_bytes", c_size_t), ("tokens", c_void_p), ("n_tokens", c_int64), ("flags", c_uint32),
                 ("max_tokens", c_int64), ("sampling", Sampling), ("stop", POINTER(c_char_p)), ("n_stop", c_int32), ("n_top", c_int32),
                 ("grammar", c_char_p), ("json_schema", c_char_p)]
 
 
-class TokenProb(ctypes.Structure):
+class TokenProb(Record):
     c_name = "leat_token_prob"
     _fields_ = [("token", c_int32), ("logprob", c_float)]
 
 
-class Result(ctypes.Structure):
+class Result(Record):
     c_name = "leat_lm_result"
     _fields_ = [("size", c_size_t), ("tokens", c_void_p), ("token_capacity", c_int64), ("text", c_void_p), ("text_capacity", c_size_t),
                 ("probs", c_void_p), ("top", c_void_p), ("prompt_logits", c_void_p), ("logits_capacity", c_int64), ("n_tokens", c_int64),
@@ -138,18 +151,18 @@ class Result(ctypes.Structure):
                 ("prompt_ns", c_int64), ("first_token_ns", c_int64), ("decode_ns", c_int64), ("total_ns", c_int64)]
 
 
-class Piece(ctypes.Structure):
+class Piece(Record):
     c_name = "leat_lm_piece"
     _fields_ = [("index", c_int64), ("token", c_int32), ("text", c_void_p), ("bytes", c_size_t), ("logprob", c_float), ("top", POINTER(TokenProb)),
                 ("n_top", c_int32)]
 
 
-class ChatMessage(ctypes.Structure):
+class ChatMessage(Record):
     c_name = "leat_chat_message"
     _fields_ = [("role", c_char_p), ("content", c_char_p)]
 
 
-class CacheStats(ctypes.Structure):
+class CacheStats(Record):
     c_name = "leat_lm_cache_stats"
     _fields_ = [("models", c_int64), ("hits", c_int64), ("misses", c_int64), ("evictions", c_int64), ("bytes", c_uint64), ("max_bytes", c_uint64)]
 

@@ -86,6 +86,8 @@ OnToken = Callable[[Piece], object]
 
 def ids(tokens: Any) -> np.ndarray:
     """Tokens as a contiguous array of int32."""
+    if tokens is None:
+        raise TypeError("a text or tokens are needed, not None")
     array = np.asarray(tokens)
     if array.size and array.dtype.kind not in "iu":
         fail(Status.ETYPE, f"tokens are {array.dtype}, not integers")

@@ -19,7 +19,7 @@ from collections import deque
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Deque, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Deque, Iterator, List, Mapping, NoReturn, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -213,10 +213,17 @@ class Model(Closable):
             while True:
                 buffer = ctypes.create_string_buffer(room)
                 status = lib.leat_tokenizer_decode(tokenizer, array.ctypes.data, array.size, int(specials), buffer, room, size)
+                if status == Status.EINVAL:
+                    self._refuse_tokens(array)
                 if status != Status.ELIMIT or size.value <= room:
                     check(status)
                     return buffer.raw[: size.value]
                 room = size.value
+
+    def _refuse_tokens(self, array: np.ndarray) -> NoReturn:
+        vocabulary = self.tokenizer.tokens
+        index = int(np.flatnonzero((array < 0) | (array >= vocabulary))[0])
+        fail(Status.EINVAL, f"token {index} is {array[index]}, not in 0..{vocabulary - 1}")
 
     def token(self, piece: Union[str, bytes]) -> int:
         """The id of the token that is spelled so in the vocabulary, or -1."""
@@ -603,6 +610,8 @@ class Cache(Closable):
     def __init__(self, max_bytes: int = 0, *, threads: int = 0, prefetch: bool = False, lock: bool = False,
                  copy: bool = False) -> None:
         pointer, error = ctypes.c_void_p(), _abi.Error()
+        if not 0 <= max_bytes < 2**64:
+            fail(Status.EINVAL, f"max_bytes is {max_bytes}, not 0..2^64 - 1")
         check(lib.leat_lm_cache_open(max_bytes, _options(threads, prefetch, lock, copy), pointer, error), error)
         assert pointer.value
         self._hold(Handle(pointer.value, "cache", lib.leat_lm_cache_close))

@@ -426,6 +426,8 @@ class Context(Closable):
     def warmup(self, runs: int = 1) -> None:
         """Runs `runs` times on the inputs that are set."""
         error = _abi.Error()
+        if not 0 <= runs < 2**31:
+            fail(Status.EINVAL, f"runs is {runs}, not 0..2^31 - 1")
         with self._handle.exclusive() as context:
             self._idle(context)
             check(lib.leat_context_warmup(context, runs, error), error)
@@ -449,7 +451,7 @@ class Context(Closable):
         """Waits for the started run, at most `timeout` seconds: its outputs, or None when the time is up."""
         error = _abi.Error()
         with self._handle.exclusive() as context:
-            status = lib.leat_context_wait(context, -1 if timeout is None else max(0, int(timeout * 1e9)), error)
+            status = lib.leat_context_wait(context, -1 if timeout is None else int(min(max(0, timeout), 1e9) * 1e9), error)
             if status == Status.EAGAIN:
                 return None
             check(status, error)

@@ -88,6 +88,19 @@ class Generate(Session):
         self.assertRaises(leat.InvalidError, self.greedy, n_top=65)
         self.assertRaises(leat.LeatError, self.session.generate, np.arange(100) * 10**6)
         self.assertRaises(leat.LeatError, self.session.generate, [1] * 10000)
+        self.assertRaises(TypeError, self.session.generate, None)
+
+    def test_integers_are_not_cut(self):  # to the width of a C field, where 2^32 would be 0
+        for wrong in ({"max_tokens": 2**70}, {"max_tokens": 2**63}, {"top_k": 2**32}, {"seed": -1}, {"seed": 2**64}, {"n_top": 2**32}, {"penalty_last": 2**31},
+                      {"logit_bias": {2**32: 1}}):
+            with self.assertRaises(leat.InvalidError, msg=str(wrong)) as caught:
+                self.greedy(**wrong)
+            self.assertIn(str(next(iter(wrong.values())) if "logit_bias" not in wrong else 2**32), str(caught.exception))
+        self.assertEqual(len(self.greedy(max_tokens=np.int64(3), top_k=np.int32(5), ignore_eos=True).tokens), 3)
+        for wrong in ({"context": 2**32}, {"batch": -(2**32) + 1}, {"threads": 2**32 + 1}):
+            self.assertRaises(leat.InvalidError, self.model.session, **wrong)
+        self.assertRaises(leat.InvalidError, lm.Model, MODEL, threads=2**32)
+        self.assertRaises(leat.InvalidError, lm.Cache, -1)
 
     def test_grammar(self):
         made = self.greedy(grammar='root ::= ("a" | "b"){3} " end"')
@@ -112,7 +125,9 @@ class Generate(Session):
         self.assertEqual(self.model.detokenize(tokens), PROMPT)
         self.assertEqual(self.model.tokenize("x" * 3000, specials=False).size, self.model.tokenize("x" * 3000).size - int(self.model.tokenizer.add_bos))
         self.assertEqual(self.model.tokenize("").size, int(self.model.tokenizer.add_bos))
-        self.assertRaises(leat.LeatError, self.model.detokenize, [10**8])
+        with self.assertRaises(leat.InvalidError) as caught:
+            self.model.detokenize([1, 10**8])
+        self.assertIn("token 1 is 100000000, not in 0..", str(caught.exception))
         self.assertRaises(leat.LeatError, self.model.detokenize, [0.5])
 
     def test_sync_and_logits(self):

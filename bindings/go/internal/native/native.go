@@ -4,6 +4,7 @@ package native
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 	"unsafe"
@@ -66,6 +67,18 @@ func (e *Error) Is(target error) bool {
 		return status == e.Status
 	}
 	return target == context.Canceled && e.Status == ECancelled
+}
+
+// Int32 is value as the library takes it: the nearest that 32 bits hold, which is as far beyond any limit of the library's, and refused there.  A bare conversion would
+// make 0, the default, of 1 << 32.
+func Int32(value int) int32 {
+	if value > math.MaxInt32 {
+		return math.MaxInt32
+	}
+	if value < math.MinInt32 {
+		return math.MinInt32
+	}
+	return int32(value)
 }
 
 // Fail makes the error of a status.
