@@ -11,7 +11,7 @@
 
 #include "cpu/attn_kv_impl.h"
 
-enum { ROWS = LEAT_ATTN_ROWS, TILE = LEAT_ATTN_TILE, LANES = LEAT_ATTN_LANES, PIECES_WANTED = 32, SPANS_MAX = 32, SPAN_MIN = 128 };
+enum { ROWS = LEAT_ATTN_ROWS, TILE = LEAT_ATTN_TILE, LANES = LEAT_ATTN_LANES, PIECES_WANTED = 32, SPANS_MAX = 32, SPAN_MIN = 128, ASK = 16 };
 
 static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -130,11 +130,25 @@ static void weigh(const block *b, int64_t position, int count) {
     }
 }
 
+static void ask_for(const uint8_t *p, int64_t bytes) {
+    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + i, 0, 2);
+}
+
 static void few_rows(const block *b, int64_t position, int count) {
     const leat_attn_kv *a = b->a;
-    leat__attn_kv_kernels.dots(a->format, b->k + position * a->k_row, a->k_row, count, a->k_width, b->w.q, b->w.k_ld, b->rows, b->w.s);
+    const uint8_t      *k = b->k + position * a->k_row, *v = b->v + position * a->v_row;
+    const uint8_t      *after = k + (position + TILE < b->to ? TILE * a->k_row : a->k_head);
+    for (int at = 0; at < count; at += ASK) {
+        int n = (int)min64(count - at, ASK);
+        ask_for(v + at * a->v_row, n * a->v_row);
+        leat__attn_kv_kernels.dots(a->format, k + at * a->k_row, a->k_row, n, a->k_width, b->w.q, b->w.k_ld, b->rows, b->w.s + at);
+    }
     weigh(b, position, count);
-    leat__attn_kv_kernels.mix(a->format, b->v + position * a->v_row, a->v_row, count, a->v_width, b->w.s, b->rows, b->w.o, b->w.v_ld);
+    for (int at = 0; at < count; at += ASK) {
+        int n = (int)min64(count - at, ASK);
+        ask_for(after + at * a->k_row, n * a->k_row);
+        leat__attn_kv_kernels.mix(a->format, v + at * a->v_row, a->v_row, n, a->v_width, b->w.s + at, b->rows, b->w.o, b->w.v_ld);
+    }
 }
 
 /* Rows of the block that share how far they see: the upper right of the diagonal's tiles is not computed. */
