@@ -25,6 +25,17 @@ INLINE void look_ahead(const uint8_t *w, const int bytes, uintptr_t ahead) {
     for (int i = 0; i < bytes; i += 64) _mm_prefetch((const char *)((uintptr_t)w + ahead + (uintptr_t)i), _MM_HINT_T1);
 }
 
+/* How far ahead of each of `rows` rows at w to ask: `ahead`, but for the last rows that far, which ask for the first of what comes next. */
+typedef struct looking {
+    uintptr_t ahead, turned;
+    int64_t   last; /* rows */
+} looking;
+INLINE looking look(const uint8_t *w, int64_t stride, int64_t rows, const uint8_t *next, uintptr_t ahead) {
+    int64_t last = ((int64_t)ahead + stride - 1) / stride;
+    return (looking){ahead, (uintptr_t)next + (uintptr_t)((last - rows) * stride) - (uintptr_t)w, next ? last : 0};
+}
+INLINE uintptr_t look_from(const looking *l, int64_t rows_left) { return rows_left > l->last ? l->ahead : l->turned; }
+
 /* A kernel of the table from the including file's all_rows(). */
 #define ROWS(name, f)                                                                                                               \
     static void name(const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {                  \

@@ -206,13 +206,14 @@ INLINE float total(__m512 v, __m256 minimum) {
 /* Two rows at once; where they are odd the last one twice.  The chunk that comes next may be the first of other rows. */
 INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, int64_t first, const int tokens, float *y, int64_t ldy) {
     const int64_t at0 = first * act->groups, chunks = act->cols / CHUNK;
-    const uintptr_t ahead = act->alone ? FAR : NEAR; /* of runs that others cut short */
     const chunk   start = {(f == Q4_K ? act->pairs : act->q) + 32 * at0, act->grain + 2 * at0, act->grains + 4 * at0, act->fours + 8 * at0, act->biases + 2 * at0, act->unit + at0 / 8, act->groups};
+    const looking l = look(w, stride, rows, act->next, act->alone ? FAR : NEAR); /* nearer in runs that others cut short */
     const uint8_t *a = w, *b = rows > 1 ? w + stride : w;
     chunk         x = start;
     front         now, next;
     make_front(f, a, b, &x, tokens, &now);
     for (int64_t r = 0; r < rows; r += ROWS) {
+        const uintptr_t ahead = look_from(&l, rows - r);
         sums s;
 #pragma GCC unroll 2
         for (int t = 0; t < tokens; t++) s.main[t][0] = s.main[t][1] = s.minimum[t] = _mm512_setzero_ps();

@@ -153,7 +153,7 @@ INLINE void finish(const int f, const sums *s, const int tokens, float *y, int64
 INLINE uintptr_t ahead(const int f, int alone) { return alone && (f == Q4_0 || f == IQ4_NL) ? FAR : NEAR; }
 
 /* Row r of `rows` begins at w + r * stride.  rest: the last chunk, where cols ends within one. */
-INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, const int rows, const leat_qact *act, int64_t first, const int tokens, float *y, int64_t ldy) {
+INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, const int rows, const leat_qact *act, int64_t first, const int tokens, float *y, int64_t ldy, uintptr_t from) {
     const int8_t *q = f == Q8_0 && tokens == 1 ? act->q : act->split;
     const int64_t at0 = first * act->groups;
     chunk         x = {q + 32 * at0, act->scale + at0, act->bias + at0, act->groups};
@@ -180,7 +180,7 @@ INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, const int r
         if (i == last) after = rest[0], step = MOST_CHUNK_BYTES;
 #pragma GCC unroll 4
         for (int r = 0; r < rows; r++) {
-            look_ahead(w + r * stride, chunk_bytes(f), ahead(f, act->alone));
+            look_ahead(w + r * stride, chunk_bytes(f), from);
             open_front(f, after + r * step, &at, tokens, &next[r], &s[r]);
             add_chunk(f, w + r * stride, &x, tokens, &now[r], &s[r]);
             now[r] = next[r];
@@ -191,7 +191,7 @@ INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, const int r
     }
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++) {
-        look_ahead(w + r * stride, chunk_bytes(f), ahead(f, act->alone));
+        look_ahead(w + r * stride, chunk_bytes(f), from);
         add_chunk(f, w + r * stride, &x, tokens, &now[r], &s[r]);
         finish(f, &s[r], tokens, y + r, ldy);
     }
@@ -199,17 +199,19 @@ INLINE void some_rows(const int f, const uint8_t *w, int64_t stride, const int r
 
 INLINE void all_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {
     /* Two rows hide each other's latency; 8-bit weights wait for memory alone, which one stream gets faster than two. */
-    const int pair = f == Q8_0 ? 1 : 2;
-    int64_t   r = 0;
+    const int     pair = f == Q8_0 ? 1 : 2;
+    const looking l = look(w, stride, rows, act->next, ahead(f, act->alone));
+    int64_t       r = 0;
     if (act->n == 1) {
-        for (; r + pair <= rows; r += pair) some_rows(f, w + r * stride, stride, pair, act, 0, 1, y + r, ldy);
-        for (; r < rows; r++) some_rows(f, w + r * stride, stride, 1, act, 0, 1, y + r, ldy);
+        for (; r + pair <= rows; r += pair) some_rows(f, w + r * stride, stride, pair, act, 0, 1, y + r, ldy, look_from(&l, rows - r));
+        for (; r < rows; r++) some_rows(f, w + r * stride, stride, 1, act, 0, 1, y + r, ldy, look_from(&l, rows - r));
     }
     for (; r < rows; r++) {
-        int64_t t = 0;
-        for (; t + 4 <= act->n; t += 4) some_rows(f, w + r * stride, stride, 1, act, t, 4, y + t * ldy + r, ldy);
-        if (t + 2 <= act->n) some_rows(f, w + r * stride, stride, 1, act, t, 2, y + t * ldy + r, ldy), t += 2;
-        if (t < act->n) some_rows(f, w + r * stride, stride, 1, act, t, 1, y + t * ldy + r, ldy);
+        const uintptr_t from = look_from(&l, rows - r);
+        int64_t         t = 0;
+        for (; t + 4 <= act->n; t += 4) some_rows(f, w + r * stride, stride, 1, act, t, 4, y + t * ldy + r, ldy, from);
+        if (t + 2 <= act->n) some_rows(f, w + r * stride, stride, 1, act, t, 2, y + t * ldy + r, ldy, from), t += 2;
+        if (t < act->n) some_rows(f, w + r * stride, stride, 1, act, t, 1, y + t * ldy + r, ldy, from);
     }
 }
 

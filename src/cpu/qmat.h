@@ -34,6 +34,7 @@ typedef struct leat_qmat {
 typedef struct leat_qact {
     int64_t      n, cols, ld;   /* tokens now; ld: floats from one token to the next */
     int          alone;         /* one thread reads the weights, not several: it may ask for them further ahead.  0 after leat__qact_init() */
+    const uint8_t *next;        /* with few tokens: what the thread reads behind the last row, asked for in time; NULL: what lies behind.  NULL after leat__qact_init() */
     int64_t      groups;        /* of 32, from one token to the next */
     const float *x;             /* [n, ld], the caller's */
     int8_t      *q;             /* [n, groups, 32] */

@@ -154,6 +154,7 @@ static void keep_wanted(leat_lm_runner *r) {
 static void attention_out(leat_lm_runner *r, const leat_lm_layer *l) {
     if (wants(&l->o)) leat__lm_round(r, &r->act_att);
     leat_lm_product product = {.w = &l->o, .act = &r->act_att, .bias = l->o_bias, .y = r->o, .ldy = r->lm->params.width};
+    leat__lm_follow(r, (const leat_qmat *[]){&l->up}, !l->router.data);
     leat__lm_multiply(r, &product, 1);
 }
 
@@ -170,8 +171,8 @@ static int run_layer(leat_lm_runner *r, int32_t index) {
     joint middle = {.r = r, .branch_norm = l->attn_post_norm, .norm = encoder ? l->attn_out_norm : l->ffn_norm, .norm_bias = l->attn_out_norm_bias,
                     .round = ffn_wants(l)};
     for_rows(&middle, join_block);
-    if (l->router.data) leat__lm_experts(r, l);
-    else leat__lm_ffn(r, l);
+    if (l->router.data) leat__lm_experts(r, l, index);
+    else leat__lm_ffn(r, l, index);
     joint end = {.r = r, .branch_norm = l->ffn_post_norm, .norm = encoder ? l->layer_out_norm : last ? lm->tensors.output_norm : next->attn_norm,
                  .norm_bias = l->layer_out_norm_bias, .round = last ? !encoder && wants(&lm->tensors.output) : attention_wants(next)};
     for_rows(&end, join_block);
@@ -185,6 +186,7 @@ static void write_outputs(leat_lm_runner *r, const leat_lm_outputs *out) {
     for (int64_t t = 0; out->sum && t < r->n; t++) leat__lm_rows.add(out->sum, states + t * p->width, p->width, out->sum);
     if (!out->logits || r->n == 0) return;
     leat_lm_product product = {.w = &r->lm->tensors.output, .act = &r->act_h, .y = out->logits, .ldy = p->vocabulary};
+    leat__lm_follow_layer(r, 0);
     leat__lm_multiply(r, &product, 1);
     for (int64_t t = 0; p->logit_cap > 0 && t < r->n; t++)
         leat__lm_rows.softcap(out->logits + t * p->vocabulary, p->logit_cap, p->vocabulary, out->logits + t * p->vocabulary);

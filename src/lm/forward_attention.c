@@ -87,6 +87,7 @@ static void multiply_qkv(leat_lm_runner *r, const leat_lm_layer *l) {
     leat_lm_product list[] = {{.w = &l->q, .act = &r->act_h, .bias = l->q_bias, .y = q, .ldy = size[LM_QKV]},
                               {.w = &l->k, .act = &r->act_h, .bias = l->k_bias, .y = k, .ldy = size[LM_QKV]},
                               {.w = &l->v, .act = &r->act_h, .bias = l->v_bias, .y = v, .ldy = size[LM_QKV]}};
+    leat__lm_follow(r, (const leat_qmat *[]){&l->o}, 1);
     leat__lm_multiply(r, list, 3);
 }
 

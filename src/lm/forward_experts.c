@@ -93,7 +93,7 @@ static void open_task(void *arg, int64_t index, int worker) {
     const leat_qmat *up = &v->layer->each_up[e], *gate = &v->layer->each_gate[e];
     const leat_qact *act = &m->act_in[e];
     int64_t first = index % v->tasks * v->step, count = up->rows - first < v->step ? up->rows - first : v->step;
-    leat__lm_open_part(r, up, gate, NULL, NULL, act, first, count, m->mid + m->first[e] * up->rows, worker);
+    leat__lm_open_part(r, up, gate, NULL, NULL, act, first, count, m->mid + m->first[e] * up->rows, worker, NULL);
 }
 
 static void round_expert(void *arg, int64_t index, int worker) {
@@ -113,7 +113,8 @@ static void close_task(void *arg, int64_t index, int worker) {
     int32_t e = m->active[index / v->tasks];
     const leat_qmat *down = &v->layer->each_down[e];
     int64_t first = index % v->tasks * v->step, count = down->rows - first < v->step ? down->rows - first : v->step;
-    leat__lm_part(down, &m->act_mid[e], NULL, first, count, m->in + m->first[e] * down->rows + first, down->rows, r->scratch + (size_t)worker * r->scratch_bytes);
+    leat__lm_part(down, &m->act_mid[e], NULL, first, count, m->in + m->first[e] * down->rows + first, down->rows, r->scratch + (size_t)worker * r->scratch_bytes,
+                  NULL);
 }
 
 /* A row's slots, by falling score. */
@@ -142,10 +143,10 @@ static void visit(leat_lm_runner *r, const leat_lm_layer *l) {
 }
 
 /* The part that all rows go through: [n, width] into what the experts were gathered in, which is free again. */
-static void add_shared(leat_lm_runner *r, const leat_lm_layer *l) {
+static void add_shared(leat_lm_runner *r, const leat_lm_layer *l, int32_t index) {
     int64_t width = r->lm->params.width;
     leat_lm_dense shared = {&l->up_shared, &l->gate_shared, &l->down_shared, NULL, NULL, NULL};
-    leat__lm_run_dense(r, &shared, r->moe.in);
+    leat__lm_run_dense(r, &shared, index + 1, r->moe.in);
     for (int64_t t = 0; t < r->n; t++) {
         const float *h = r->act_h.x + t * width;
         double gate = 0;
@@ -156,12 +157,13 @@ static void add_shared(leat_lm_runner *r, const leat_lm_layer *l) {
     }
 }
 
-void leat__lm_experts(leat_lm_runner *r, const leat_lm_layer *l) {
+void leat__lm_experts(leat_lm_runner *r, const leat_lm_layer *l, int32_t index) {
     leat_lm_product router = {.w = &l->router, .act = &r->act_h, .y = r->moe.scores, .ldy = r->lm->params.experts};
+    leat__lm_follow(r, NULL, 0);
     leat__lm_multiply(r, &router, 1);
     for (int64_t t = 0; t < r->n; t++) choose(r, t);
     sort_slots(r);
     visit(r, l);
     for (int64_t t = 0; t < r->n; t++) sum_row(r, t);
-    if (l->up_shared.data) add_shared(r, l);
+    if (l->up_shared.data) add_shared(r, l, index);
 }

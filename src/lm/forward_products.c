@@ -18,31 +18,13 @@ void leat__lm_for(leat_lm_runner *r, int64_t work, int64_t n, leat_task_fn fn, v
 int64_t leat__lm_row_work(int64_t n, int64_t width) { return n > 1 ? n * width * ROW_WORK : 0; }
 int64_t leat__lm_row_block(int64_t n) { return n <= LEAT_QMAT_FEW ? 1 : 8; }
 
-void leat__lm_cut(const leat_lm_runner *r, int64_t units, int64_t unit_bytes, int64_t n, int64_t most, leat_lm_cuts *c) {
-    const int64_t last_bytes = 16 << 10; /* of the smallest task with few tokens: a microsecond */
-    int64_t least = 1 + last_bytes / (unit_bytes + 1), threads = r->threads, at = 0;
-    c->units = units;
-    c->step = 0;
-    c->n = 0;
-    for (; n <= LEAT_QMAT_FEW && at < units && c->n < LEAT_LM_CUTS; c->n++) {
-        int64_t share = 4 * (units - at) / (5 * threads);
-        share = share < least ? least : share;
-        c->at[c->n] = at;
-        at += share < most ? share : most;
-    }
-    c->at[c->n] = units;
-    if (at >= units) return;
-    c->step = units / (4 * threads); /* even ones, of at most 64 rows */
-    c->step = c->step < 1 ? 1 : c->step > 4 ? 4 : c->step;
-    c->step = c->step < most ? c->step : most;
-    c->n = (units + c->step - 1) / c->step;
-}
-
-void leat__lm_part(const leat_qmat *w, const leat_qact *act, const float *bias, int64_t first, int64_t count, float *y, int64_t ldy, void *scratch) {
+void leat__lm_part(const leat_qmat *w, const leat_qact *act, const float *bias, int64_t first, int64_t count, float *y, int64_t ldy, void *scratch, const uint8_t *next) {
     leat_qmat part = *w;
+    leat_qact own = *act;
     part.data += first * w->stride;
     part.rows = count;
-    leat__qmat(&part, act, 0, count, y, ldy, scratch);
+    own.next = next;
+    leat__qmat(&part, &own, 0, count, y, ldy, scratch);
     for (int64_t t = 0; bias && t < act->n; t++) leat__lm_rows.add(y + t * ldy, bias + first, count, y + t * ldy);
 }
 
@@ -53,17 +35,23 @@ typedef struct products {
     leat_lm_cuts           cuts;
 } products;
 
-static void multiply_task(void *arg, int64_t index, int worker) {
-    const products *all = arg;
-    int64_t at = leat__lm_first(&all->cuts, index), end = leat__lm_last(&all->cuts, index);
+static void multiply_run(const products *all, const leat_lm_run *run, int worker) {
+    int64_t at = run->first, end = run->last;
     void   *scratch = all->r->scratch + (size_t)worker * all->r->scratch_bytes;
     for (const leat_lm_product *p = all->list; p < all->list + all->count && end > 0; p++) {
         int64_t units = leat__lm_units(p->w->rows), first = at * LEAT_QMAT_ROWS, last = end * LEAT_QMAT_ROWS;
+        const uint8_t *next = end <= units && run->ends ? all->r->next[worker] : end >= units && p + 1 < all->list + all->count ? p[1].w->data : NULL;
         if (last > p->w->rows) last = p->w->rows;
-        if (at < units) leat__lm_part(p->w, p->act, p->bias, first, last - first, p->y + first, p->ldy, scratch);
+        if (at < units) leat__lm_part(p->w, p->act, p->bias, first, last - first, p->y + first, p->ldy, scratch, next);
         at = at < units ? 0 : at - units;
         end -= units;
     }
+}
+
+static void multiply_task(void *arg, int64_t index, int worker) {
+    const products *all = arg;
+    leat_lm_run     run = {0};
+    while (leat__lm_take(&all->cuts, index, worker, &run)) multiply_run(all, &run, worker);
 }
 
 void leat__lm_multiply(leat_lm_runner *r, const leat_lm_product *list, int count) {

@@ -78,6 +78,8 @@ static uint64_t lay_out(leat_lm_runner *r, uint8_t *base) {
     r->spans = take(&l, n, sizeof *r->spans);
     r->positions = take(&l, n, sizeof *r->positions);
     r->wanted = take(&l, n, sizeof *r->wanted);
+    r->shares = take(&l, (uint64_t)r->threads, sizeof *r->shares);
+    r->next = take(&l, (uint64_t)r->threads, sizeof *r->next);
     if (r->lm->params.experts) lay_out_experts(r, &l);
     return l.overflow ? 0 : l.used;
 }

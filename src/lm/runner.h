@@ -5,6 +5,9 @@
 #ifndef LEAT_LM_RUNNER_H
 #define LEAT_LM_RUNNER_H
 
+#include <stdalign.h>
+#include <stdatomic.h>
+
 #include "cpu/attn_kv.h"
 #include "lm/lm_impl.h"
 
@@ -54,6 +57,8 @@ struct leat_lm_runner {
     leat_lm_span  *spans;     /* [capacity] */
     int32_t       *positions; /* [capacity] */
     int32_t       *wanted;    /* [capacity] rows that want something, ascending */
+    struct leat_lm_share *shares; /* [threads] of the region that runs */
+    const uint8_t **next;     /* [threads] what each reads behind its share, or NULL */
     leat_lm_moe    moe;       /* where there are experts */
     /* the step */
     const leat_lm_row *rows;
@@ -67,22 +72,30 @@ void leat__lm_for(leat_lm_runner *r, int64_t work, int64_t n, leat_task_fn fn, v
 int64_t leat__lm_row_work(int64_t n, int64_t width);
 int64_t leat__lm_row_block(int64_t n);
 
-/* How the rows of a region's matrices are cut into tasks, in units of LEAT_QMAT_ROWS.  For few tokens tasks are large first, so that each thread reads a long run of memory, and small
- * at the end, so that all end together; for many they are even. */
-#define LEAT_LM_CUTS 96
+/* How the rows of a region's matrices are divided, in units of LEAT_QMAT_ROWS.  For few tokens each thread has a share, a long run of memory, of which it takes parts of falling size, and
+ * takes from others when it is ready; for many there are even tasks.  n: tasks of the region. */
+typedef struct leat_lm_share {
+    alignas(64) _Atomic uint64_t left;
+} leat_lm_share;
 typedef struct leat_lm_cuts {
-    int64_t n, units;
-    int64_t step;                  /* of even tasks; 0: at[] has the borders */
-    int64_t at[LEAT_LM_CUTS + 1];
+    int64_t        n, units, step, least, most; /* step: units of an even task */
+    int            threads;
+    leat_lm_share *shares; /* or NULL: even tasks */
 } leat_lm_cuts;
-/* Cuts `units` of `unit_bytes` for products with n tokens, into tasks of at most `most` units. */
-void leat__lm_cut(const leat_lm_runner *r, int64_t units, int64_t unit_bytes, int64_t n, int64_t most, leat_lm_cuts *cuts);
+/* Units [first, last) for a thread.  ends: what it takes next is not what lies behind. */
+typedef struct leat_lm_run {
+    int64_t first, last;
+    int     ends;
+} leat_lm_run;
+/* Cuts `units` of `unit_bytes` for products with n tokens, into runs of at most `most` units. */
+void leat__lm_cut(leat_lm_runner *r, int64_t units, int64_t unit_bytes, int64_t n, int64_t most, leat_lm_cuts *cuts);
+/* The next run of task `index`, whose *run is zero at first; 0 when there is none. */
+int leat__lm_take(const leat_lm_cuts *cuts, int64_t index, int worker, leat_lm_run *run);
+/* Says which matrices the region after the next one reads first, with few tokens; count 0: not known. */
+void leat__lm_follow(leat_lm_runner *r, const leat_qmat *const *list, int count);
+/* The same of layer `index`; behind the last one comes the output matrix. */
+void leat__lm_follow_layer(leat_lm_runner *r, int32_t index);
 static inline int64_t leat__lm_units(int64_t rows) { return (rows + LEAT_QMAT_ROWS - 1) / LEAT_QMAT_ROWS; }
-static inline int64_t leat__lm_first(const leat_lm_cuts *cuts, int64_t index) { return cuts->step ? index * cuts->step : cuts->at[index]; }
-static inline int64_t leat__lm_last(const leat_lm_cuts *cuts, int64_t index) {
-    if (!cuts->step) return cuts->at[index + 1];
-    return (index + 1) * cuts->step < cuts->units ? (index + 1) * cuts->step : cuts->units;
-}
 
 /* One product of a region: y[t][0..rows) = w act[t] + bias. */
 typedef struct leat_lm_product {
@@ -94,8 +107,8 @@ typedef struct leat_lm_product {
 } leat_lm_product;
 /* All products, in one region. */
 void leat__lm_multiply(leat_lm_runner *r, const leat_lm_product *list, int count);
-/* Writes w's rows [first, first + count) times act into y [n, ldy], from column 0. */
-void leat__lm_part(const leat_qmat *w, const leat_qact *act, const float *bias, int64_t first, int64_t count, float *y, int64_t ldy, void *scratch);
+/* Writes w's rows [first, first + count) times act into y [n, ldy], from column 0.  next: what the thread reads then; NULL: what lies behind. */
+void leat__lm_part(const leat_qmat *w, const leat_qact *act, const float *bias, int64_t first, int64_t count, float *y, int64_t ldy, void *scratch, const uint8_t *next);
 
 /* Lays `act` over `memory` for the n rows at x [n, cols]. */
 void leat__lm_make_act(const leat_lm_runner *r, leat_qact *act, void *memory, const float *x, int64_t n, int64_t cols);
@@ -110,15 +123,15 @@ typedef struct leat_lm_dense {
     const leat_qmat *up, *gate, *down;
     const float     *up_bias, *gate_bias, *down_bias; /* or NULL */
 } leat_lm_dense;
-/* act_h through it into out [n, width]. */
-void leat__lm_run_dense(leat_lm_runner *r, const leat_lm_dense *dense, float *out);
+/* act_h through it into out [n, width]; then layer `next` comes. */
+void leat__lm_run_dense(leat_lm_runner *r, const leat_lm_dense *dense, int32_t next, float *out);
 /* Columns [first, first + count) of act(gate) * up of all rows of act, into out [act->n, up->rows]. */
 void leat__lm_open_part(leat_lm_runner *r, const leat_qmat *up, const leat_qmat *gate, const float *up_bias, const float *gate_bias, const leat_qact *act,
-                        int64_t first, int64_t count, float *out, int worker);
+                        int64_t first, int64_t count, float *out, int worker, const uint8_t *next);
 /* Units of columns that a thread's scratch has room for in leat__lm_open_part() of n rows. */
 int64_t leat__lm_fitting(const leat_lm_runner *r, int64_t n);
 /* act_h through a layer's dense part, or through the experts that it chooses, into o. */
-void leat__lm_ffn(leat_lm_runner *r, const leat_lm_layer *layer);
-void leat__lm_experts(leat_lm_runner *r, const leat_lm_layer *layer);
+void leat__lm_ffn(leat_lm_runner *r, const leat_lm_layer *layer, int32_t index);
+void leat__lm_experts(leat_lm_runner *r, const leat_lm_layer *layer, int32_t index);
 
 #endif
