@@ -31,5 +31,9 @@ void leat__qdot_round_avx2(const leat_qact *act, int64_t t);
 void leat__qdot_fill_avx512vnni(leat_qdot_kernels *table);
 void leat__qdotwide_fill_avx512vnni(leat_qdot_kernels *table);
 void leat__qdotgrain_fill_avx512vnni(leat_qdot_kernels *table);
+void leat__qdot_fill_neon(leat_qdot_kernels *table);
+void leat__qdotfloat_fill_neon(leat_qdot_kernels *table);
+void leat__qdot_round_neon(const leat_qact *act, int64_t t);
+void leat__qdot_fill_neondot(leat_qdot_kernels *table);
 
 #endif

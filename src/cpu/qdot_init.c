@@ -14,5 +14,10 @@ void leat__qdot_init(leat_isa level) {
     if (level >= LEAT_ISA_AVX512VNNI) leat__qdot_fill_avx512vnni(&leat__qdot);
     if (level >= LEAT_ISA_AVX512VNNI) leat__qdotwide_fill_avx512vnni(&leat__qdot);
     if (level >= LEAT_ISA_AVX512VNNI) leat__qdotgrain_fill_avx512vnni(&leat__qdot);
+#elif LEAT_CPU_ARM
+    if (level >= LEAT_ISA_NEON) leat__qdot_fill_neon(&leat__qdot);
+    if (level >= LEAT_ISA_NEON) leat__qdotfloat_fill_neon(&leat__qdot);
+    if (level >= LEAT_ISA_NEON) leat__qdot.round = leat__qdot_round_neon;
+    if (level >= LEAT_ISA_NEONDOT) leat__qdot_fill_neondot(&leat__qdot);
 #endif
 }
