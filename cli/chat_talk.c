@@ -168,7 +168,8 @@ int chat_talk_load(chat_talk *talk, const char *path) {
     chat_talk loaded = {.format = talk->format};
     size_t i;
     int status = CLI_DONE;
-    if (!all) return cli_fail("%s cannot be read: %s", path, wrong.text);
+    if (!all && wrong.line < 0) return cli_fail("%s", wrong.text); /* not opened: the path is in it */
+    if (!all) return cli_fail("%s: line %d: %s", path, wrong.line, wrong.text);
     if (!json_is_array(list)) status = cli_fail("%s is not a conversation: it has no \"messages\"", path);
     json_array_foreach(list, i, entry) {
         const char *role = json_string_value(json_object_get(entry, "role")), *content = json_string_value(json_object_get(entry, "content"));

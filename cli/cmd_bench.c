@@ -128,8 +128,12 @@ int cli_bench(const cli_args *args) {
     for (int i = 0; i < args->n_positional; i++) language += cli_is_gguf(args->positional[i]);
     if (status == CLI_DONE) status = parse_threads(cli_text(args, OPT_THREADS), &threads);
     if (status != CLI_DONE) return status;
-    if (language == args->n_positional) return bench_lm(args, &threads);
-    if (language) return cli_usage("models of both kinds: bench language models and others apart");
+    if (language && language < args->n_positional) return cli_usage("models of both kinds: bench language models and others apart");
+    if (language) {
+        cli_note_unused(args, (const cli_option_id[]){OPT_SHAPE, OPT_INPUT, OPT_PER_OP, OPT_PROFILE, OPT_WARMUP, OPT_DURATION, OPT_HELP}, "ONNX models");
+        return bench_lm(args, &threads);
+    }
+    cli_note_unused(args, (const cli_option_id[]){OPT_PROMPT_TOKENS, OPT_NEW_TOKENS, OPT_KV_TYPE, OPT_NO_MMAP, OPT_MLOCK, OPT_HELP}, "language models");
     int           n = args->n_positional * threads.count;
     bench_result *results = calloc((size_t)n, sizeof *results);
     if (!results) return cli_fail("out of memory");

@@ -9,6 +9,7 @@
 #include "lm_setup.h"
 #include "report.h"
 #include "term.h"
+#include "text_file.h"
 
 typedef struct embed_text {
     const char *text;
@@ -139,7 +140,8 @@ int cli_embed(const cli_args *args) {
     embed_job j = {.args = args, .pooling = (leat_pooling)cli_int(args, OPT_POOLING), .normalise = !cli_int(args, OPT_NO_NORMALISE)};
     if (!cli_text(args, OPT_MODEL)) return cli_usage("-m MODEL.gguf is needed");
     if (cli_int(args, OPT_JSON) && cli_text(args, OPT_OUT)) return cli_usage("--json prints the vectors, --output writes them: give one");
-    int status = take_texts(&j);
+    int status = cli_text(args, OPT_OUT) ? cli_check_place(cli_text(args, OPT_OUT)) : CLI_DONE;
+    if (status == CLI_DONE) status = take_texts(&j);
     if (status == CLI_DONE) status = cli_open_lm(args, cli_text(args, OPT_MODEL), cli_int(args, OPT_THREADS), &j.lm);
     if (status == CLI_DONE) {
         leat_lm_get_info(j.lm, &j.info);

@@ -11,6 +11,7 @@
 #include "lm_setup.h"
 #include "report.h"
 #include "term.h"
+#include "text_file.h"
 
 typedef struct generate_item {
     const char     *text; /* the argument's, or the job's own */
@@ -52,7 +53,7 @@ static int take_texts(generate_job *j) {
         j->items[j->n++].text = j->file;
     }
     if (cli_text(j->args, OPT_LOGITS) && j->n > 1) return cli_usage("--logits takes one prompt");
-    return CLI_DONE;
+    return cli_text(j->args, OPT_LOGITS) ? cli_check_place(cli_text(j->args, OPT_LOGITS)) : CLI_DONE;
 }
 
 static int encode_prompts(generate_job *j) {

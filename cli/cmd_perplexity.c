@@ -79,8 +79,8 @@ static void report(const perplexity_job *j) {
                                  "tokens", (json_int_t)j->n_tokens, "counted_tokens", (json_int_t)j->counted, "chunks", (json_int_t)j->chunks, "context",
                                  (json_int_t)j->context, "tokens_per_s", rate));
     else
-        printf("perplexity %.4f +- %.4f (%.5f nats a token) over %lld of %lld tokens, %lld chunks of %lld, %.1f tokens/s\n", exp(mean), exp(mean) * error, mean,
-               (long long)j->counted, (long long)j->n_tokens, (long long)j->chunks, (long long)j->context, rate);
+        printf("perplexity %.4f +- %.4f (%.5f nats a token) over %lld of %lld tokens, %lld chunk%s of %lld, %.1f tokens/s\n", exp(mean), exp(mean) * error, mean,
+               (long long)j->counted, (long long)j->n_tokens, (long long)j->chunks, j->chunks == 1 ? "" : "s", (long long)j->context, rate);
 }
 
 /* ---- the text --------------------------------------------------------------------------------------------------------------- */
@@ -88,17 +88,10 @@ static void report(const perplexity_job *j) {
 static int tokenise(perplexity_job *j, const char *text, size_t bytes) {
     const leat_tokenizer *tokenizer = leat_lm_tokenizer(j->lm);
     leat_tokenizer_info   words;
-    int64_t room = (int64_t)bytes + 16;
     leat_tokenizer_get_info(tokenizer, &words);
     j->bos = words.add_bos ? words.bos : -1;
-    int failed = LEAT_ELIMIT;
-    for (int tries = 0; failed == LEAT_ELIMIT && tries < 2; tries++, room = j->n_tokens) {
-        free(j->tokens);
-        j->tokens = malloc((size_t)room * sizeof *j->tokens);
-        if (!j->tokens) return cli_fail("out of memory");
-        failed = leat_tokenizer_encode(tokenizer, text, bytes, LEAT_TOKENIZE_SPECIALS, j->tokens, room, &j->n_tokens);
-    }
-    return failed == LEAT_OK ? CLI_DONE : cli_fail("the text cannot be tokenised: %s", leat_status_text(failed));
+    j->tokens = cli_tokenise(tokenizer, "the text", text, bytes, LEAT_TOKENIZE_SPECIALS, &j->n_tokens);
+    return j->tokens ? CLI_DONE : CLI_FAILED;
 }
 
 /* Settles the length and number of chunks, and opens the session. */
@@ -110,7 +103,7 @@ static int cut(perplexity_job *j) {
     j->vocabulary = info.vocabulary;
     j->context = cli_int(j->args, OPT_CONTEXT);
     if (info.encoder) return cli_usage("%s only makes embeddings", info.name);
-    if (j->n_tokens < 4) return cli_fail("the text has %lld tokens: too few", (long long)j->n_tokens);
+    if (j->n_tokens < 4) return cli_fail("the text has %lld token%s: too few, 4 at least are needed", (long long)j->n_tokens, j->n_tokens == 1 ? "" : "s");
     if (j->n_tokens < j->context) j->context = j->n_tokens;
     j->chunks = j->n_tokens / j->context;
     if (cli_is_set(j->args, OPT_CHUNKS) && cli_int(j->args, OPT_CHUNKS) < j->chunks) j->chunks = cli_int(j->args, OPT_CHUNKS);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "leat/tokenizer.h"
+#include "lm_request.h"
 #include "lm_setup.h"
 #include "options.h"
 #include "report.h"
@@ -25,15 +26,9 @@ static char *read_input(const cli_args *args, size_t *bytes) {
 
 /* ---- encoding --------------------------------------------------------------------------------------------------------------- */
 
-static json_t *json_ids(const int32_t *tokens, int64_t count) {
-    json_t *list = json_array();
-    for (int64_t i = 0; i < count; i++) json_array_append_new(list, json_integer(tokens[i]));
-    return list;
-}
-
 static void print_ids(const cli_args *args, const int32_t *tokens, int64_t count) {
     if (cli_int(args, OPT_JSON)) {
-        cli_print_json(json_pack("{s:o}", "tokens", json_ids(tokens, count)));
+        cli_print_json(json_pack("{s:o}", "tokens", cli_json_tokens(tokens, count)));
         return;
     }
     for (int64_t i = 0; i < count; i++) printf(i ? " %d" : "%d", tokens[i]);
@@ -42,17 +37,11 @@ static void print_ids(const cli_args *args, const int32_t *tokens, int64_t count
 
 static int encode(const cli_args *args, const leat_tokenizer *tokenizer, const char *text, size_t bytes) {
     uint32_t flags = (cli_int(args, OPT_NO_BOS) ? 0 : LEAT_TOKENIZE_SPECIALS) | (cli_int(args, OPT_SPECIAL) ? LEAT_TOKENIZE_PARSE : 0);
-    int64_t count = 0, capacity = (int64_t)bytes + 16; /* a token has a byte at least, but for the added ones */
-    int32_t *tokens = malloc((size_t)capacity * sizeof *tokens);
-    if (!tokens) return cli_fail("out of memory");
-    int failed = leat_tokenizer_encode(tokenizer, text, bytes, flags, tokens, capacity, &count);
-    if (failed == LEAT_ELIMIT && count > capacity) {
-        int32_t *more = realloc(tokens, (size_t)count * sizeof *tokens);
-        if (more) failed = leat_tokenizer_encode(tokenizer, text, bytes, flags, tokens = more, count, &count);
-    }
-    if (failed == LEAT_OK) print_ids(args, tokens, count);
+    int64_t  count;
+    int32_t *tokens = cli_tokenise(tokenizer, "the text", text, bytes, flags, &count);
+    if (tokens) print_ids(args, tokens, count);
     free(tokens);
-    return failed == LEAT_OK ? CLI_DONE : cli_fail("the text cannot be tokenised: %s", leat_status_text(failed));
+    return tokens ? CLI_DONE : CLI_FAILED;
 }
 
 /* ---- decoding --------------------------------------------------------------------------------------------------------------- */
@@ -85,7 +74,7 @@ static int print_decoded(const cli_args *args, const leat_tokenizer *tokenizer, 
     leat_tokenizer_decode(tokenizer, tokens, count, flags, text, bytes, &bytes);
     text[bytes] = 0;
     if (cli_int(args, OPT_JSON)) {
-        cli_print_json(json_pack("{s:o, s:o}", "tokens", json_ids(tokens, count), "text", cli_json_text(text)));
+        cli_print_json(json_pack("{s:o, s:o}", "tokens", cli_json_tokens(tokens, count), "text", cli_json_text(text)));
     } else {
         fwrite(text, 1, bytes, stdout);
         putchar('\n');
@@ -119,7 +108,10 @@ int cli_tokenize(const cli_args *args) {
     size_t bytes;
     if (!cli_text(args, OPT_MODEL)) return cli_usage("-m MODEL.gguf is needed");
     int failed = leat_gguf_open(cli_text(args, OPT_MODEL), &file, &error);
-    if (failed == LEAT_OK) failed = leat_tokenizer_open(file, &tokenizer, &error);
+    if (failed == LEAT_OK) {
+        failed = leat_tokenizer_open(file, &tokenizer, &error);
+        if (failed) cli_name_file(&error, cli_text(args, OPT_MODEL));
+    }
     int status = failed == LEAT_OK ? CLI_DONE : cli_fail_error(failed, &error);
     char *text = failed == LEAT_OK ? read_input(args, &bytes) : NULL;
     if (failed == LEAT_OK && !text) status = args->n_positional ? CLI_USAGE : CLI_FAILED;

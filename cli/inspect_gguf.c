@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "leat/gguf.h"
+#include "leat/lm.h"
 #include "report.h"
 #include "term.h"
 
@@ -164,10 +164,33 @@ static void print_json(const leat_gguf *file, const char *path) {
                              "tensors", json_tensors(file)));
 }
 
+/* Whether the model can be run is what opening it finds out; that touches no weights. */
+static int check(const cli_args *args, const char *path) {
+    leat_lm_options options;
+    leat_lm_info    info;
+    leat_lm   *lm;
+    leat_error error = {0};
+    leat_lm_options_default(&options);
+    options.threads = 1;
+    int failed = leat_lm_open(path, &options, &lm, &error);
+    if (failed && failed != LEAT_EUNSUPPORTED) return cli_fail_error(failed, &error);
+    if (failed == LEAT_OK) {
+        leat_lm_get_info(lm, &info);
+        if (!cli_int(args, OPT_JSON)) printf("%s: architecture %s and every tensor are supported\n", path, info.architecture);
+        leat_lm_unref(lm);
+    } else if (!cli_int(args, OPT_JSON)) {
+        puts(error.message);
+    }
+    if (cli_int(args, OPT_JSON)) cli_print_json(json_pack("{s:o, s:o}", "model", cli_json_text(path), "unsupported", failed ? json_pack("[o]", cli_json_text(error.message)) : json_array()));
+    return failed ? CLI_UNSUPPORTED : CLI_DONE;
+}
+
 int cli_inspect_gguf(const cli_args *args, const char *path) {
     type_sum   sums[MOST_TYPES] = {{0}};
     leat_gguf *file;
     leat_error error = {0};
+    cli_note_unused(args, (const cli_option_id[]){OPT_SHAPE, OPT_INPUT, OPT_DOT, OPT_DUMP, OPT_HELP}, "ONNX models");
+    if (cli_int(args, OPT_CHECK)) return check(args, path);
     int failed = leat_gguf_open(path, &file, &error);
     if (failed) return cli_fail_error(failed, &error);
     uint64_t unsupported = sum_types(file, sums);

@@ -71,13 +71,12 @@ static void read_sampling(const cli_args *args, leat_sampling *s) {
 /* The generation would refuse it as well, but not know the file's name. */
 static int check_grammar(const char *path, const char *text, size_t bytes, int is_schema) {
     leat_grammar *grammar = NULL;
-    leat_error error = {0}, named;
+    leat_error error = {0};
     int failed = is_schema ? leat_grammar_open_schema(text, bytes, &grammar, &error) : leat_grammar_open(text, bytes, &grammar, &error);
     leat_grammar_close(grammar);
     if (failed == LEAT_OK) return CLI_DONE;
-    named = error;
-    snprintf(named.message, sizeof named.message, "%.200s: %.500s", path, error.message);
-    return cli_fail_error(failed, &named);
+    cli_name_file(&error, path);
+    return cli_fail_error(failed, &error);
 }
 
 static int read_grammar(const cli_args *args, cli_lm_request *r) {
@@ -139,24 +138,11 @@ int cli_open_lm_session(const cli_args *args, leat_lm *lm, leat_lm_session **ses
 int32_t *cli_lm_prompt(const cli_args *args, const leat_lm *lm, const char *text, size_t bytes, int64_t *count) {
     const leat_tokenizer *t = leat_lm_tokenizer(lm);
     uint32_t flags = (cli_int(args, OPT_NO_BOS) ? 0 : LEAT_TOKENIZE_SPECIALS) | (cli_int(args, OPT_SPECIAL) ? LEAT_TOKENIZE_PARSE : 0);
-    int64_t  room = (int64_t)bytes + 16;
-    int32_t *tokens = NULL;
-    int      failed = LEAT_ELIMIT;
     leat_tokenizer_info info;
     leat_tokenizer_get_info(t, &info);
-    for (int tries = 0; failed == LEAT_ELIMIT && tries < 2; tries++, room = *count) {
-        free(tokens);
-        tokens = malloc((size_t)room * sizeof *tokens);
-        if (!tokens) break;
-        failed = leat_tokenizer_encode(t, text, bytes, flags, tokens, room, count);
-    }
-    if (tokens && failed == LEAT_OK) {
-        if ((flags & LEAT_TOKENIZE_SPECIALS) && info.add_eos && *count > 0) --*count;
-        return tokens;
-    }
-    cli_fail("the prompt cannot be tokenised: %s", leat_status_text(tokens ? failed : LEAT_ENOMEM));
-    free(tokens);
-    return NULL;
+    int32_t *tokens = cli_tokenise(t, "the prompt", text, bytes, flags, count);
+    if (tokens && (flags & LEAT_TOKENIZE_SPECIALS) && info.add_eos && *count > 0) --*count;
+    return tokens;
 }
 
 /* ---- times -------------------------------------------------------------------------------------------------------------------- */
@@ -171,11 +157,19 @@ json_t *cli_json_timings(const leat_lm_result *r, int64_t load_ns) {
                      per_second(r->n_tokens - 1, r->decode_ns), "total_ms", (double)r->total_ns / 1e6);
 }
 
+/* "3 tokens", and " (512.0/s)" where a rate is known: a single token that was made has none. */
+static const char *told(char text[64], int64_t n, double rate) {
+    int used = snprintf(text, 64, "%lld token%s", (long long)n, n == 1 ? "" : "s");
+    if (rate > 0) snprintf(text + used, 64 - (size_t)used, " (%.1f/s)", rate);
+    return text;
+}
+
 void cli_print_timings(const leat_lm_result *r, int64_t load_ns) {
+    char prompt[64], made[64];
     int64_t evaluated = r->prompt_tokens - r->cached_tokens;
-    cli_note("%s; opened in %.1f ms, prompt %lld tokens in %.1f ms (%.1f/s), first token after %.1f ms, %lld tokens made (%.1f/s), seed %llu", leat_finish_name(r->finish),
-             (double)load_ns / 1e6, (long long)evaluated, (double)r->prompt_ns / 1e6, per_second(evaluated, r->prompt_ns), (double)r->first_token_ns / 1e6,
-             (long long)r->n_tokens, per_second(r->n_tokens - 1, r->decode_ns), (unsigned long long)r->seed);
+    cli_note("%s; opened in %.1f ms, prompt of %s in %.1f ms, first token after %.1f ms, made %s, seed %llu", leat_finish_name(r->finish), (double)load_ns / 1e6,
+             told(prompt, evaluated, per_second(evaluated, r->prompt_ns)), (double)r->prompt_ns / 1e6, (double)r->first_token_ns / 1e6,
+             told(made, r->n_tokens, per_second(r->n_tokens - 1, r->decode_ns)), (unsigned long long)r->seed);
 }
 
 json_t *cli_json_tokens(const int32_t *tokens, int64_t count) {

@@ -59,6 +59,21 @@ char *cli_read_text(const char *path, size_t *bytes) {
     return text;
 }
 
+int32_t *cli_tokenise(const leat_tokenizer *tokenizer, const char *what, const char *text, size_t bytes, uint32_t flags, int64_t *count) {
+    int64_t  room = (int64_t)bytes + 16; /* a token has a byte at least, but for the added ones, and what normalisation adds: then the second try has room */
+    int32_t *tokens = NULL;
+    int      failed = LEAT_ELIMIT;
+    for (int tries = 0; failed == LEAT_ELIMIT && tries < 2; tries++, room = *count) {
+        free(tokens);
+        tokens = malloc((size_t)room * sizeof *tokens);
+        failed = tokens ? leat_tokenizer_encode(tokenizer, text, bytes, flags, tokens, room, count) : LEAT_ENOMEM;
+    }
+    if (failed == LEAT_OK) return tokens;
+    cli_fail("%s cannot be tokenised: %s", what, leat_status_text(failed));
+    free(tokens);
+    return NULL;
+}
+
 int64_t cli_rss_bytes(void) {
     long long all = 0, resident = 0;
     FILE *file = fopen("/proc/self/statm", "r");

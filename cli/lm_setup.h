@@ -11,6 +11,8 @@ int cli_open_lm(const cli_args *args, const char *path, int threads, leat_lm **l
 leat_kv_type cli_kv_type(const cli_args *args);
 /* The whole file, at most 128 MiB; "-" is standard input.  NULL after a message; free() it. */
 char *cli_read_text(const char *path, size_t *bytes);
+/* The tokens of a text; flags: LEAT_TOKENIZE_*.  NULL after a message that calls it `what`; free() it. */
+int32_t *cli_tokenise(const leat_tokenizer *tokenizer, const char *what, const char *text, size_t bytes, uint32_t flags, int64_t *count);
 /* Memory of the process that is resident now, the touched parts of mapped files among it; 0 where that is not told. */
 int64_t cli_rss_bytes(void);
 

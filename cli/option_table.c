@@ -15,7 +15,7 @@ const cli_option cli_options[] = {
     {OPT_RANDOM, "random", 0, CLI_INT, "SEED", NULL, 0, 9007199254740992.0, IN_RUN,
      "fill the other inputs: floats uniform in [0,1), integers and booleans 0 or 1"},
     {OPT_OUTPUT_DIR, "output-dir", 'd', CLI_TEXT, "DIR", NULL, 0, 0, IN_RUN, "write each output to DIR/<name, '/' as '_'>.npy"},
-    {OPT_CHECK, "check", 0, CLI_FLAG, NULL, NULL, 0, 0, IN_INSPECT, "only say whether every operator is supported; status 3 if not"},
+    {OPT_CHECK, "check", 0, CLI_FLAG, NULL, NULL, 0, 0, IN_INSPECT, "only say whether every operator is supported, or a language model as a whole; status 3 if not"},
     {OPT_DOT, "dot", 0, CLI_FLAG, NULL, NULL, 0, 0, IN_INSPECT, "write the optimised graph for Graphviz"},
     {OPT_DUMP, "dump", 0, CLI_LIST, "TENSOR=F.npy", NULL, 0, 0, IN_INSPECT,
      "write an initializer, folded constant or intermediate value, split at the last '='; may be repeated"},

@@ -59,7 +59,8 @@ static int set_number(const cli_option *o, const char *text, cli_value *value, c
     int ok = o->kind == CLI_FLAG ? parse_flag(text, &value->number) : parse_number(o, text, &value->number);
     if (ok) return 0;
     if (o->kind == CLI_FLAG) return cli_usage("%s: '%s' is neither yes nor no", source, text);
-    return cli_usage("%s: '%s' is not %s from %.15g to %.15g", source, text, o->kind == CLI_INT ? "an integer" : "a number", o->least, o->most);
+    if (o->kind == CLI_INT) return cli_usage("%s: '%s' is not an integer from %.0f to %.0f", source, text, o->least, o->most);
+    return cli_usage("%s: '%s' is not a number from %.15g to %.15g", source, text, o->least, o->most);
 }
 
 /* Stores a value; `source` names where it comes from in messages. */
@@ -168,10 +169,20 @@ int cli_parse(int command, int argc, char **argv, cli_args *args) {
     int status = parse_words(command, argc, argv, args);
     if (status == 0) status = fill_rest(command, args);
     if (status || cli_int(args, OPT_HELP)) return status;
-    if (args->n_positional < c->least) return cli_usage("usage: leat %s %s", c->name, c->arguments);
+    const char *space = *c->arguments ? " " : "";
+    if (args->n_positional < c->least) return cli_usage("usage: leat %s [OPTION]...%s%s", c->name, space, c->arguments);
     if (c->most >= 0 && args->n_positional > c->most)
-        return cli_usage("'%s' is one argument too many; usage: leat %s %s", args->positional[c->most], c->name, c->arguments);
+        return cli_usage("'%s' is one argument too many; usage: leat %s [OPTION]...%s%s", args->positional[c->most], c->name, space, c->arguments);
     return 0;
+}
+
+void cli_note_unused(const cli_args *args, const cli_option_id *ids, const char *kind) {
+    for (; *ids != OPT_HELP; ids++)
+        for (const cli_option *o = cli_options; o->name; o++)
+            if (o->id == *ids && cli_is_set(args, *ids)) {
+                cli_note("--%s is for %s and changes nothing here", o->name, kind);
+                break;
+            }
 }
 
 void cli_args_fini(cli_args *args) {

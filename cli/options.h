@@ -106,6 +106,9 @@ void cli_args_fini(cli_args *args);
 /* "LEAT_OUTPUT_DIR" of "output-dir". */
 void cli_environment_name(const cli_option *option, char *name, size_t size);
 
+/* Notes each of these options that is given (ids: ends with OPT_HELP): they are for models of the other kind. */
+void cli_note_unused(const cli_args *args, const cli_option_id *ids, const char *kind);
+
 static inline const char *cli_text(const cli_args *args, cli_option_id id) { return args->value[id].text; }
 static inline double cli_number(const cli_args *args, cli_option_id id) { return args->value[id].number; }
 static inline int cli_int(const cli_args *args, cli_option_id id) { return (int)args->value[id].number; }

@@ -79,6 +79,11 @@ int cli_fail_error(int status, const leat_error *error) {
     return status == LEAT_EUNSUPPORTED ? CLI_UNSUPPORTED : CLI_FAILED;
 }
 
+void cli_name_file(leat_error *error, const char *path) {
+    leat_error bare = *error;
+    snprintf(error->message, sizeof error->message, "%.200s: %.500s", path, bare.message);
+}
+
 /* ---- interrupts ----------------------------------------------------------------------------------------------------------- */
 
 static void on_signal(int number) {
@@ -128,14 +133,17 @@ void cli_progress_start(cli_progress *progress, const char *what) {
     *progress = (cli_progress){.what = what, .start_ns = cli_now_ns()};
 }
 
+/* As many as keep a large number from an exponent. */
+static int digits(double number) { return number < 1e4 ? 4 : 15; }
+
 void cli_progress_show(cli_progress *progress, double done, double total, const char *unit) {
     int64_t now = cli_now_ns(), elapsed = now - progress->start_ns;
     int     terminal = isatty(STDERR_FILENO);
     int64_t every = terminal ? TERMINAL_EVERY_NS : LINE_EVERY_NS;
     if (is_quiet || (total > 0 && done >= total) || elapsed < SHOW_AFTER_NS || (progress->shown && now - progress->shown_ns < every)) return;
     double seconds = (double)elapsed / 1e9, rate = done / seconds;
-    fprintf(stderr, "%s%s: %.4g", terminal ? "\r\033[K" : "", progress->what, done);
-    if (total > 0) fprintf(stderr, " of %.4g", total);
+    fprintf(stderr, "%s%s: %.*g", terminal ? "\r\033[K" : "", progress->what, digits(done), done);
+    if (total > 0) fprintf(stderr, " of %.*g", digits(total), total);
     fprintf(stderr, " %s, %.4g/s", unit, rate);
     if (total > 0 && rate > 0) fprintf(stderr, ", %.0f s left", (total - done) / rate);
     if (!terminal) fputc('\n', stderr);

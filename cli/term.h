@@ -19,6 +19,8 @@ void cli_set_quiet(int quiet);
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));  /* 1 */
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2))); /* 2 */
 int cli_fail_error(int status, const leat_error *error);                      /* 1, 3 or 130 by the status */
+/* Puts "path: " in front of a message that does not know it. */
+void cli_name_file(leat_error *error, const char *path);
 /* Prints "note: ..." unless quiet. */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -41,3 +41,17 @@ int cli_text_close(cli_text_file *t, int keep) {
     if (t->temporary[0] && (!keep || code)) unlink(t->temporary);
     return keep && code ? cli_fail("%s: %s", t->path, strerror(code)) : CLI_DONE;
 }
+
+int cli_check_place(const char *path) {
+    struct stat st;
+    char  folder[PATH_MAX];
+    char *slash;
+    if (snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder) return cli_fail("%s: %s", path, strerror(ENAMETOOLONG));
+    if (stat(path, &st) == 0) { /* a device or FIFO is written in place */
+        if (S_ISDIR(st.st_mode)) return cli_fail("%s: %s", path, strerror(EISDIR));
+        if (!S_ISREG(st.st_mode)) return CLI_DONE;
+    }
+    slash = strrchr(folder, '/');
+    if (slash) slash[slash == folder] = 0;
+    return access(slash ? folder : ".", W_OK | X_OK) == 0 ? CLI_DONE : cli_fail("%s: %s", path, strerror(errno));
+}

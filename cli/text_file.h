@@ -15,4 +15,7 @@ int cli_text_open(cli_text_file *text, const char *path);
 /* keep 1: it is at its path now.  0, or 1 after a message. */
 int cli_text_close(cli_text_file *text, int keep);
 
+/* Whether a file can be made at `path`, as far as its folder tells: asked before long work whose result is to be written there.  0, or 1 after a message. */
+int cli_check_place(const char *path);
+
 #endif

@@ -312,6 +312,8 @@ static int read_model(leat_importer *importer, leat_cursor message) {
     leat_error *error = importer->error;
     leat_field field;
     leat_cursor graph = {0};
+    if (leat__cursor_left(&message) >= 4 && memcmp(message.at, "GGUF", 4) == 0)
+        return leat__fail(error, LEAT_EFORMAT, "this is a GGUF file, not an ONNX model: leat_lm_open() opens language models (leat generate, leat inspect)");
     while (leat__wire_next(&message, &field)) {
         int status = read_model_field(importer, &field, &graph);
         if (status != LEAT_OK) return status;

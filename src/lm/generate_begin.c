@@ -122,7 +122,7 @@ static int make_prompt(leat_lm_generation *g, leat_error *error) {
         if (status == LEAT_OK && count) memcpy(g->prompt + base, r->tokens, (size_t)count * sizeof *g->prompt);
     }
     g->n_prompt = base + count;
-    if (status == LEAT_OK && g->n_prompt == 0) return leat__fail(error, LEAT_EINVAL, "the prompt is empty, and the model has no token that begins a text");
+    if (status == LEAT_OK && g->n_prompt == 0) return leat__fail(error, LEAT_EINVAL, "the prompt is empty and has no BOS in front: give a text, or let BOS begin it where the model has one");
     return status;
 }
 

@@ -1,7 +1,8 @@
 /* kv.c - the KV cache of one session: rows of keys and values of every layer and head, by position.
  *
- * [layer][K, V][kv head][row]: the rows of a head are neighbours, so that attention reads each head's rows in one sweep.  Memory is taken from the OS
- * page by page as rows are filled.
+ * [layer][K, V][kv head][row]: the rows of a head are neighbours, so that attention reads each head's rows in one sweep.  Memory is taken from the
+ * OS as rows are filled, in huge pages (base/mem.c): since each head has pages of its own, the first token of a long context touches most of them (110 M parameters and 8192
+ * tokens: 300 MB, 20 ms).  Small pages would be touched one by one and decode 5 to 25 % slower behind 5500 tokens.
  *
  * Layers that see all positions have a row for each.  Layers with a window W keep the last ones only, in order and without wrapping: row i is that of position first + i,
  * and when a step finds no room behind them, the last W + REWIND rows move to the front (once in a thousand tokens; attention knows nothing of it but where row 0 is).

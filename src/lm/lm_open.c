@@ -127,6 +127,8 @@ static int load(leat_lm *lm, const leat_lm_options *options, leat_error *error) 
     leat__cpu_init();
     leat__cpu_hold();
     lm->holds_level = 1;
+    if (lm->file->info.tensors == 0)
+        return leat__fail(error, LEAT_EUNSUPPORTED, "GGUF: the file has no tensors: it is a vocabulary alone, with which text can be tokenised (leat_tokenizer_open(), leat tokenize)");
     int status = find_arch(lm, error);
     if (status == LEAT_OK) status = leat__lm_read_params(lm->file, lm->arch, &lm->params, error);
     if (status == LEAT_OK) status = leat__lm_bind_tensors(lm, error);

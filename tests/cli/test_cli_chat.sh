@@ -32,7 +32,7 @@ files() {
     talk 0 "Once upon a time\n/save $scratch/t.json\nAnd then?\n" -n 12 -q && tail -n 1 "$scratch/out" >"$scratch/want" && [ -s "$scratch/t.json" ] && [ -s "$scratch/t.json.kv" ] &&
         talk 0 "/load $scratch/t.json\nAnd then?\n" -n 12 -q && cmp -s "$scratch/out" "$scratch/want" &&
         echo damaged >"$scratch/t.json.kv" && talk 0 "/load $scratch/t.json\nAnd then?\n" -n 12 && err_has 'evaluated anew' && cmp -s "$scratch/out" "$scratch/want" &&
-        echo '{"messages": [{"role": "user"}]}' >"$scratch/bad.json" && talk 1 "/load $scratch/bad.json\n" && err_has 'message 0 has no' && talk 1 '/load /nonexistent/x\n' && err_has 'cannot be read'
+        echo '{"messages": [{"role": "user"}]}' >"$scratch/bad.json" && talk 1 "/load $scratch/bad.json\n" && err_has 'message 0 has no' && talk 1 '/load /nonexistent/x\n' && err_has 'unable to open /nonexistent/x'
 }
 constrained() {
     echo '{"type":"object","properties":{"age":{"type":"integer","minimum":7,"maximum":8}},"required":["age"]}' >"$scratch/schema.json"

@@ -30,7 +30,8 @@ golden_text() {
     done
 }
 json_fields() {
-    generate 0 -p 'Once upon' -n 3 --temp 0 --json --kv-type f32 && out_lines 1 && out_has '^\{"prompt_tokens":\[1,403,407\],"tokens":\[261,378,432\],"text":" a time,","finish":"length","seed":[0-9]+,"timings":\{"load_ms":' &&
+    generate 0 -p 'Once upon' -n 1 --temp 0 && err_has ', made 1 token, seed' && generate 0 -p 'Once upon' -n 3 --temp 0 && err_has ', made 3 tokens \([0-9.]+/s\), seed' &&
+        generate 0 -p 'Once upon' -n 3 --temp 0 --json --kv-type f32 && out_lines 1 && out_has '^\{"prompt_tokens":\[1,403,407\],"tokens":\[261,378,432\],"text":" a time,","finish":"length","seed":[0-9]+,"timings":\{"load_ms":' &&
         out_has '"prompt_n":3,"prompt_ms":[0-9.]+,"prompt_per_second":[0-9.]+,"first_token_ms":[0-9.]+,"predicted_n":3,' &&
         generate 0 -p 'Once upon' -n 1 --temp 0 --json --logprobs 2 &&
         out_has '"logprobs":\[\{"token":261,"text":" a","logprob":-0.01[0-9]*,"top":\[\{"token":261,[^}]*\},\{"token":[0-9]+,[^}]*\}\]\}\]'
@@ -69,7 +70,7 @@ grammars() {
 }
 logits_to_file() {
     generate 0 -p 'Once upon' -n 0 --logits "$scratch/x.npy" && head -c 128 "$scratch/x.npy" | tr -d '\0' | grep -aq "'<f4'.*(3, 512" && [ "$(wc -c <"$scratch/x.npy")" -eq $((128 + 3 * 512 * 4)) ] &&
-        generate 2 -p a -p b --logits "$scratch/x.npy" && generate 1 -p a -n 0 --logits /nonexistent/x.npy
+        generate 2 -p a -p b --logits "$scratch/x.npy" && generate 1 -p a -n 5 --logits /nonexistent/x.npy && err_has '^leat: /nonexistent/x.npy: No such file' && [ ! -s "$scratch/out" ]
 }
 specials() {
     generate 0 -p '<s>Once upon' --no-bos --special -n 1 --temp 0 --json && out_has '"prompt_tokens":\[1,403,407\]' && generate 0 -p 'Once upon' --no-bos -n 1 --temp 0 --json &&
@@ -79,7 +80,8 @@ refusals() {
     generate 2 && err_has 'PROMPT' && generate 2 -p x -f y && generate 2 -p x --temp -1 && generate 2 -p x --top-p 2 && generate 2 -p x --mirostat 3 && generate 2 -p x --logit-bias 1 &&
         err_has 'TOKEN=BIAS' && generate 2 -p x --logit-bias 99999=1 && generate 2 -p x --logit-bias 1=abc && generate 1 -p "$(printf 'word %.0s' {1..400})" -c 64 &&
         err_has 'context holds 64|context of 64' && run 1 generate -m nowhere.gguf -p x && err_has nowhere.gguf && run 1 generate -m "$MODEL" -p x && err_has 'not a GGUF file' &&
-        generate 1 -p '' --no-bos && err_has 'empty' && generate 2 -p x --stop '' && err_has 'stop'
+        run 3 generate -m "$shared/models/gguf-vocab/ggml-vocab-phi-3.gguf" -p x && err_has 'no tensors: it is a vocabulary alone' &&
+        generate 1 -p '' --no-bos && err_has 'empty and has no BOS' && generate 2 -p x --stop '' && err_has 'stop'
 }
 interrupt_keeps_what_is_done() {
     "$LEAT" generate -m "$stories" -p Once -n -1 -c 200000 --ignore-eos --json >"$scratch/out" 2>"$scratch/err" &

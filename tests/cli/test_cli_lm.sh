@@ -21,12 +21,26 @@ bench_tells_the_ceiling() {
 }
 perplexity_of_what_it_knows() {
     run 0 perplexity -m "$TALES" -f "$scratch/text" -c 64 --json && out_lines 1 && out_has '"chunks":[2-9],"context":64' && out_has '"perplexity":[1-9]\.' &&
-        run 0 perplexity -m "$TALES" -f "$scratch/text" -c 64 --chunks 1 && out_has '^perplexity [1-9]\.[0-9]+ \+- .* 1 chunks of 64' &&
+        run 0 perplexity -m "$TALES" -f "$scratch/text" -c 64 --chunks 1 && out_has '^perplexity [1-9]\.[0-9]+ \+- .* 1 chunk of 64,' &&
         run 0 perplexity -m "$TALES" -f - <"$scratch/text" && out_has '^perplexity'
 }
 perplexity_says_what_is_missing() {
     echo a >"$scratch/short"
     run 2 perplexity -m "$TALES" && run 1 perplexity -m "$TALES" -f "$scratch/none" && err_has 'none: No such file' &&
-        run 1 perplexity -m "$TALES" -f "$scratch/short" && err_has 'too few' && run 1 perplexity -m "$MODEL" -f "$scratch/text" && err_has 'GGUF'
+        run 1 perplexity -m "$TALES" -f "$scratch/short" && err_has 'too few, 4 at least' && run 1 perplexity -m "$MODEL" -f "$scratch/text" && err_has 'GGUF'
 }
-for name in bench_counts_tokens bench_takes_one_kind bench_tells_the_ceiling perplexity_of_what_it_knows perplexity_says_what_is_missing; do check $name $name; done
+inspect_checks_the_whole() {
+    run 0 inspect --check "$TALES" && out_has 'architecture llama and every tensor are supported' && run 0 inspect --check --json "$TALES" && out_has '"unsupported":\[\]' &&
+        sed 's/llama/LLAMA/' "$TALES" >"$scratch/odd.gguf" && run 3 inspect --check "$scratch/odd.gguf" && out_has "odd.gguf: GGUF: general.architecture 'LLAMA' is not supported" &&
+        run 3 inspect --check "$scratch/odd.gguf" --json && out_has '"unsupported":\[".*LLAMA' && run 0 inspect "$scratch/odd.gguf" &&
+        run 1 inspect --check fuzz/corpus/fuzz_gguf/small.gguf && err_has "'llama.block_count' is missing"
+}
+other_kinds_are_named() {
+    run 1 run "$TALES" && err_has 'tiny_lm.gguf: this is a GGUF file, not an ONNX model' && run 1 inspect --dot "$TALES.none" && run 0 inspect --shape x=1 "$TALES" &&
+        err_has 'note: --shape is for ONNX models' && run 0 bench "$TALES" -p 4 -n 0 -r 1 --measure 0 --per-op && err_has 'note: --per-op is for ONNX models' &&
+        run 0 bench "$MODEL" "${SHAPE[@]}" --duration 0.01 --warmup 0 --measure 0 -n 4 && err_has 'note: --new-tokens is for language models' && ! grep -q prompt-tokens "$scratch/err"
+}
+numbers_are_whole() {
+    run 2 generate -p x --seed -1 && err_has "'-1' is not an integer from 0 to 9007199254740992$" && run 2 generate -p x extra && err_has 'usage: leat generate \[OPTION\]\.\.\.$'
+}
+for name in inspect_checks_the_whole other_kinds_are_named numbers_are_whole bench_counts_tokens bench_takes_one_kind bench_tells_the_ceiling perplexity_of_what_it_knows perplexity_says_what_is_missing; do check $name $name; done
