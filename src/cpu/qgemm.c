@@ -24,7 +24,7 @@ enum { TYPE_F32 = 0, TYPE_F16 = 1, TYPE_BF16 = 30 };
 
 /* Scratch of a thread. */
 typedef struct panel {
-    _Alignas(64) uint8_t bytes[DEPTH * ROWS];            /* [depth / 4][ROWS][4] */
+    _Alignas(64) uint8_t bytes[DEPTH * ROWS];            /* [depth / piece][ROWS][piece] */
     float                scale[DEPTH / 16 * ROWS];       /* [depth / group][ROWS] */
     float                added[DEPTH / 16 * ROWS];
     uint8_t              q[ROWS][PIECE];                 /* as unpacked */
@@ -55,7 +55,7 @@ size_t leat__qgemm_scratch_bytes(int64_t cols) { return sizeof(panel) > sizeof(f
 
 static int halves(leat_qgemm_kind kind) { return kind == LEAT_QGEMM_16_6 || kind == LEAT_QGEMM_16_6_MIN; }
 static int has_min(leat_qgemm_kind kind) {
-    return kind == LEAT_QGEMM_32_4_MIN || kind == LEAT_QGEMM_32_6_MIN || kind == LEAT_QGEMM_16_6_MIN;
+    return kind == LEAT_QGEMM_32_4_MIN || kind == LEAT_QGEMM_32_5_MIN || kind == LEAT_QGEMM_16_6_MIN;
 }
 
 /* Columns [k, k + depth) of the panel's rows. */
@@ -66,7 +66,7 @@ static void unpack(const product *p, const leat_qgemm_format *f, int64_t k, int6
         int64_t        length = min64(PIECE, depth - at), scales = length / group;
         const uint8_t *from = p->w->data + p->row * p->w->stride + (k + at) / blocks->length * blocks->bytes;
         for (int r = 0; r < p->rows; r++, from += p->w->stride) f->unpack(from, length / 32, to->q[r], to->raw_scale[r], to->raw_added[r]);
-        leat__qgemm_kernels.interleave(to->q, sizeof to->q[0], length / 4, to->bytes + at * ROWS);
+        leat__qgemm_kernels.interleave_bytes(to->q, sizeof to->q[0], length / leat__qgemm_kernels.piece, to->bytes + at * ROWS);
         leat__qgemm_kernels.interleave(to->raw_scale, sizeof to->raw_scale[0], scales, to->scale + at / group * ROWS);
         if (has_min(f->kind)) leat__qgemm_kernels.interleave(to->raw_added, sizeof to->raw_added[0], scales, to->added + at / group * ROWS);
     }

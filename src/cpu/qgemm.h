@@ -1,7 +1,8 @@
 /* qgemm.h - products of stored weight rows with many activation vectors; see qmat.h, which calls it for more than LEAT_QMAT_FEW tokens.
  *
  * Rows go in panels of LEAT_QGEMM_ROWS, the depth in slices of LEAT_QGEMM_DEPTH.  A slice of a panel is unpacked once into the thread's scratch:
- *   bytes   [depth / 4][LEAT_QGEMM_ROWS][4], the weights' small integers plus the format's offset, so that they are unsigned
+ *   bytes   [depth / 4][LEAT_QGEMM_ROWS][4], or more than 4 of a row together (`piece`): the weights' small integers plus the format's offset, so that they are
+ *           unsigned; on ARM integers of 8 bits stay signed
  *   scale   [depth / group][LEAT_QGEMM_ROWS] float, group 32 or 16
  *   added   the same for formats with minima: what is added to each weight of the group
  * and then multiplied with all tokens, a tile of LEAT_QGEMM_ROWS x up to `most` tokens at a time:
@@ -24,10 +25,10 @@
 /* What a tile must know of a format: the group of its scales, whether it has minima, and how many bits its integers have at most. */
 typedef enum leat_qgemm_kind {
     LEAT_QGEMM_32_4,     /* Q4_0 */
-    LEAT_QGEMM_32_6,     /* Q5_0 */
+    LEAT_QGEMM_32_5,     /* Q5_0 */
     LEAT_QGEMM_32_8,     /* Q8_0 IQ4_NL IQ4_XS */
     LEAT_QGEMM_32_4_MIN, /* Q4_1 Q4_K */
-    LEAT_QGEMM_32_6_MIN, /* Q5_1 Q5_K */
+    LEAT_QGEMM_32_5_MIN, /* Q5_1 Q5_K */
     LEAT_QGEMM_16_6,     /* Q3_K Q6_K */
     LEAT_QGEMM_16_6_MIN, /* Q2_K */
     LEAT_QGEMM_KINDS
@@ -76,8 +77,11 @@ typedef struct leat_qgemm_table {
     /* Of kinds of 8 bits, NULL where the tiles take them as they are: turns `groups` groups of a panel into signed integers; added [groups][LEAT_QGEMM_ROWS]
      * becomes what the integer sums start from, instead of the offset. */
     void             (*make_signed)(uint8_t *bytes, int64_t groups, int32_t *added);
-    /* to[c][r] = 4 bytes at from + r * stride + 4 * c, r < LEAT_QGEMM_ROWS */
+    /* to[c][r] = 4 bytes at from + r * stride + 4 * c, r < LEAT_QGEMM_ROWS: scales.  The second one the same with `piece` bytes, a power of two up to 16:
+     * weights, whose columns are a multiple of 32 / piece. */
     void             (*interleave)(const void *from, int64_t stride, int64_t columns, void *to);
+    void             (*interleave_bytes)(const void *from, int64_t stride, int64_t columns, void *to);
+    int                piece;
 } leat_qgemm_table;
 
 extern leat_qgemm_table leat__qgemm_kernels;
@@ -86,6 +90,9 @@ void leat__qgemm_fill_ref(leat_qgemm_table *table);
 void leat__qgemm_fill_avx2(leat_qgemm_table *table);
 void leat__qgemm_fill_avx512(leat_qgemm_table *table);
 void leat__qgemm_fill_avx512vnni(leat_qgemm_table *table);
+void leat__qgemm_fill_neon(leat_qgemm_table *table);
+void leat__qgemm_fill_neondot(leat_qgemm_table *table);
+void leat__qgemm_fill_neoni8mm(leat_qgemm_table *table);
 
 /* Bytes of scratch that one thread needs; LEAT_ALIGN-aligned. */
 size_t leat__qgemm_scratch_bytes(int64_t cols);

@@ -70,14 +70,14 @@ static void interleave(const void *from, int64_t stride, int64_t columns, void *
 
 void leat__qgemm_fill_avx2(leat_qgemm_table *table) {
     table->isa = "avx2";
-    table->interleave = interleave;
+    table->interleave = table->interleave_bytes = interleave;
     table->make_signed = make_signed;
     memcpy(table->format, unpackers, sizeof unpackers);
     SET_TILES(32_4, LEAT_QGEMM_32_4, 4)
-    SET_TILES(32_6, LEAT_QGEMM_32_6, 4)
+    SET_TILES(32_6, LEAT_QGEMM_32_5, 4)
     SET_TILES(32_8, LEAT_QGEMM_32_8, 4)
     SET_TILES(32_4_min, LEAT_QGEMM_32_4_MIN, 4)
-    SET_TILES(32_6_min, LEAT_QGEMM_32_6_MIN, 4)
+    SET_TILES(32_6_min, LEAT_QGEMM_32_5_MIN, 4)
     SET_TILES(16_6, LEAT_QGEMM_16_6, 4)
     SET_TILES(16_6_min, LEAT_QGEMM_16_6_MIN, 4)
 }

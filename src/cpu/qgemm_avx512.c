@@ -67,13 +67,13 @@ static void interleave(const void *from, int64_t stride, int64_t columns, void *
 /* Over avx2's, whose unpacked form is the same. */
 void leat__qgemm_fill_avx512(leat_qgemm_table *table) {
     table->isa = "avx512";
-    table->interleave = interleave;
+    table->interleave = table->interleave_bytes = interleave;
     table->make_signed = make_signed;
     SET_TILES(32_4, LEAT_QGEMM_32_4, 4)
-    SET_TILES(32_6, LEAT_QGEMM_32_6, 4)
+    SET_TILES(32_6, LEAT_QGEMM_32_5, 4)
     SET_TILES(32_8, LEAT_QGEMM_32_8, 6)
     SET_TILES(32_4_min, LEAT_QGEMM_32_4_MIN, 6)
-    SET_TILES(32_6_min, LEAT_QGEMM_32_6_MIN, 5)
+    SET_TILES(32_6_min, LEAT_QGEMM_32_5_MIN, 5)
     SET_TILES(16_6, LEAT_QGEMM_16_6, 4)
     SET_TILES(16_6_min, LEAT_QGEMM_16_6_MIN, 6)
 }

@@ -33,10 +33,10 @@ void leat__qgemm_fill_avx512vnni(leat_qgemm_table *table) {
     table->make_signed = NULL;
     memcpy(table->format, unpackers, sizeof unpackers);
     SET_TILES(32, LEAT_QGEMM_32_4, 6)
-    SET_TILES(32, LEAT_QGEMM_32_6, 6)
+    SET_TILES(32, LEAT_QGEMM_32_5, 6)
     SET_TILES(32, LEAT_QGEMM_32_8, 6)
     SET_TILES(32_min, LEAT_QGEMM_32_4_MIN, 6)
-    SET_TILES(32_min, LEAT_QGEMM_32_6_MIN, 6)
+    SET_TILES(32_min, LEAT_QGEMM_32_5_MIN, 6)
     SET_TILES(16, LEAT_QGEMM_16_6, 5)
     SET_TILES(16_min, LEAT_QGEMM_16_6_MIN, 4)
 }

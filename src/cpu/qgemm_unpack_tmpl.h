@@ -13,7 +13,9 @@ static inline float half(const uint8_t *p) { return _cvtsh_ss((uint16_t)(p[0] | 
 static inline float half(const uint8_t *p) { return leat__f16_to_f32((uint16_t)(p[0] | p[1] << 8)); }
 #endif
 
+#ifndef FLIP
 #define FLIP 0x80 /* makes signed bytes unsigned, 128 more */
+#endif
 
 static inline uint32_t load32(const uint8_t *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
@@ -207,14 +209,14 @@ static void unpack_iq4_xs(const uint8_t *restrict b, int64_t groups, uint8_t *re
 static const leat_qgemm_format unpackers[LEAT_QGEMM_TYPES] = {
     [2] = {unpack_q4_0, LEAT_QGEMM_32_4, 8},
     [3] = {unpack_q4_1, LEAT_QGEMM_32_4_MIN, 0},
-    [6] = {unpack_q5_0, LEAT_QGEMM_32_6, 16},
-    [7] = {unpack_q5_1, LEAT_QGEMM_32_6_MIN, 0},
-    [8] = {unpack_q8_0, LEAT_QGEMM_32_8, 128},
+    [6] = {unpack_q5_0, LEAT_QGEMM_32_5, 16},
+    [7] = {unpack_q5_1, LEAT_QGEMM_32_5_MIN, 0},
+    [8] = {unpack_q8_0, LEAT_QGEMM_32_8, FLIP},
     [10] = {unpack_q2_k, LEAT_QGEMM_16_6_MIN, 0},
     [11] = {unpack_q3_k, LEAT_QGEMM_16_6, 4},
     [12] = {unpack_q4_k, LEAT_QGEMM_32_4_MIN, 0},
-    [13] = {unpack_q5_k, LEAT_QGEMM_32_6_MIN, 0},
+    [13] = {unpack_q5_k, LEAT_QGEMM_32_5_MIN, 0},
     [14] = {unpack_q6_k, LEAT_QGEMM_16_6, 32},
-    [20] = {unpack_iq4_nl, LEAT_QGEMM_32_8, 128},
-    [23] = {unpack_iq4_xs, LEAT_QGEMM_32_8, 128},
+    [20] = {unpack_iq4_nl, LEAT_QGEMM_32_8, FLIP},
+    [23] = {unpack_iq4_xs, LEAT_QGEMM_32_8, FLIP},
 };
