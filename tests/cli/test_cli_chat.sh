@@ -34,6 +34,12 @@ files() {
         echo damaged >"$scratch/t.json.kv" && talk 0 "/load $scratch/t.json\nAnd then?\n" -n 12 && err_has 'evaluated anew' && cmp -s "$scratch/out" "$scratch/want" &&
         echo '{"messages": [{"role": "user"}]}' >"$scratch/bad.json" && talk 1 "/load $scratch/bad.json\n" && err_has 'message 0 has no' && talk 1 '/load /nonexistent/x\n' && err_has 'unable to open /nonexistent/x'
 }
+deep_json() {
+    local brackets
+    for brackets in 3000 300000; do
+        { printf '{"messages":'; head -c $brackets /dev/zero | tr '\0' '['; } >"$scratch/deep.json" && talk 1 "/load $scratch/deep.json\nOnce\n" -n 2 -q && err_has 'line 1: maximum parsing depth' && out_lines 1 || return 1
+    done
+}
 constrained() {
     echo '{"type":"object","properties":{"age":{"type":"integer","minimum":7,"maximum":8}},"required":["age"]}' >"$scratch/schema.json"
     talk 0 'Tell me\n' --json-schema "$scratch/schema.json" --json -q && out_has '"content":"\{.*age.*: ?[78].*\}","finish":"grammar"' || return 1
@@ -78,5 +84,6 @@ check "joined lines, slashes, /exit" joined_lines
 check "JSON lines" json_lines
 check "a turn reuses the session" reuse
 check "/save and /load" files
+check "deep nesting in a conversation's file" deep_json
 check "schemas and grammars" constrained
 check "a full context drops the oldest messages" context_full

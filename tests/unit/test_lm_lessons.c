@@ -5,9 +5,11 @@
  *   dimensions of zero, empty keys, no asserts (llama.cpp#24263, gguf-tools#25)                      test_gguf_lessons: test_products; test_gguf: test_hostile_values
  *   tensors behind the end of the file (CVE-2026-7482)                                              test_gguf_lessons: test_ranks_and_offsets, test_directory; test_gguf: test_hostile_tensors
  *   lengths believed before they are compared with what is left (llama.cpp#25378, #27188)           test_gguf_lessons: test_lengths
- *   integers of requests out of range (CVE-2026-21869)                                              test_lm_arguments: test_requests; test_generate: test_refused; here: test_request_numbers
+ *   integers of requests out of range (CVE-2026-21869)                                              test_lm_arguments: test_requests; test_generate: test_refused; here: test_request_numbers;
+ *                                                                  bindings: test_integers_are_not_cut (Python), TestTokens (Go); test_cli_lm.sh: numbers_are_whole
  *   signed and unsigned lengths in tokenizers (GHSA-7rxv-5jhh-j6xx)                                  here: test_text_lengths; fuzz_tokenizer
- *   recursion as deep as the input (llama.cpp#26600, #25308, llamafile#860)                         test_grammar: test_deep, test_long; test_schema: test_deep; here: test_reference_chains
+ *   recursion as deep as the input (llama.cpp#26600, #25308, llamafile#860)                         test_grammar: test_deep, test_long; test_schema: test_deep; here: test_reference_chains;
+ *                                                                                                  test_cli_chat.sh: deep_json (conversations are read from files)
  *   constraints that fail open (llama.cpp#19051)                                      test_grammar: test_fails_closed; test_generate: test_grammar_fails_closed; test_schema: test_refused
  *   grammars that are read in ever more ways                                                        test_grammar: test_ambiguous; fuzz_grammar
  *   memory on the stack sized by the client (CVE-2025-23310, -23311)                                -Wvla (mk/flags.mk), tools/check-style
