@@ -9,7 +9,9 @@ front is left out, for it belongs to tokenising.  --show prints what differs.  N
 """
 import argparse
 import ctypes as c
+import datetime
 import json
+import os
 import pathlib
 
 import jinja2
@@ -48,6 +50,8 @@ def environment():
 
     env = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=['jinja2.ext.loopcontrols', Generation])
     env.globals['raise_exception'] = refuse
+    os.environ.setdefault('LEAT_DATE', '2024-02-09')  # one day for both
+    env.globals['strftime_now'] = datetime.date.fromisoformat(os.environ['LEAT_DATE']).strftime
     env.filters['tojson'] = lambda x, indent=None, **_: json.dumps(x, ensure_ascii=False, indent=indent)
     return env
 

@@ -30,6 +30,7 @@ const char *leat_chat_stop(const char *name);
 #define LEAT_CHAT_PROMPT 1u /* end with what the assistant's reply begins with */
 
 /* Writes messages [count] in the format `name`: at most `capacity` bytes to text (not NUL-terminated), the number of all to *bytes; LEAT_ELIMIT when it exceeds capacity.
+ * Formats that tell the date ("smollm3", "llama3.2") take it from the environment's LEAT_DATE ("2024-07-26"; LEAT_EINVAL when it is none) or the local clock.
  * BOS is not part of it: encode it with LEAT_TOKENIZE_SPECIALS | LEAT_TOKENIZE_PARSE.  tokenizer: borrows, spells BOS and EOS where they stand between messages; NULL = "<s>" and "</s>".
  * Control tokens that are spelled out in a content become control tokens: strip them from what is not trusted.  LEAT_EINVAL (field named; no such format: all are listed),
  * LEAT_EUNSUPPORTED (a role that the format has no place for).  Any thread, RT-safe. */

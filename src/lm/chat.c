@@ -2,8 +2,10 @@
 #include "leat/chat.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "lm/chat_format.h"
 
@@ -86,24 +88,18 @@ const char *leat_chat_stop(const char *name) {
 
 /* ---- writing ---------------------------------------------------------------------------------------------------------------- */
 
-typedef struct writer {
-    char       *text;
-    size_t      capacity, bytes;
-    char        bos[64], eos[64];
-    const char *role;
-} writer;
-
-static void put(writer *w, const char *text, size_t bytes) {
+void leat__chat_put(leat_chat_writer *w, const char *text, size_t bytes) {
     if (w->bytes < w->capacity) memcpy(w->text + w->bytes, text, bytes < w->capacity - w->bytes ? bytes : w->capacity - w->bytes);
     w->bytes += bytes;
 }
 
 /* A piece of the format, with its stand-ins. */
-static void put_markup(writer *w, const char *markup) {
+static void put_markup(leat_chat_writer *w, const char *markup) {
     for (; markup && *markup; markup++) {
-        const char *stands_for = *markup == '\1' ? w->role : *markup == '\2' ? w->bos : *markup == '\3' ? w->eos : NULL;
-        if (stands_for) put(w, stands_for, strlen(stands_for));
-        else put(w, markup, 1);
+        const char *const stand_ins[] = {NULL, w->role, w->bos, w->eos, w->no_thoughts, w->today};
+        const char *stands_for = (unsigned char)*markup < sizeof stand_ins / sizeof *stand_ins ? stand_ins[(unsigned char)*markup] : NULL;
+        if (stands_for) leat__chat_put(w, stands_for, strlen(stands_for));
+        else leat__chat_put(w, markup, 1);
     }
 }
 
@@ -111,11 +107,11 @@ static int is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == 
 
 enum { TRIM_NOT, TRIM_ALL, TRIM_END };
 
-static void put_content(writer *w, const char *text, int trim) {
+static void put_content(leat_chat_writer *w, const char *text, int trim) {
     size_t bytes = strlen(text);
     while (trim == TRIM_ALL && bytes && is_blank(*text)) text++, bytes--;
     while (trim && bytes && is_blank(text[bytes - 1])) bytes--;
-    put(w, text, bytes);
+    leat__chat_put(w, text, bytes);
 }
 
 /* What is left of a reply without its thoughts; lines: line ends in front of it go. */
@@ -128,13 +124,13 @@ static const char *behind_thoughts(const char *text, int lines) {
 }
 
 /* The thoughts of a reply in a block of their own: what is between the last "<think>" and the first "</think>". */
-static void put_thoughts(writer *w, const char *text) {
+static void put_thoughts(leat_chat_writer *w, const char *text) {
     const char *end = strstr(text, "</think>"), *begin;
     put_markup(w, "<think>\n");
     while (end && end > text && end[-1] == '\n') end--;
     for (; end && (begin = strstr(text, "<think>")) && begin < end;) text = begin + 7;
     while (end && text < end && *text == '\n') text++;
-    if (end) put(w, text, (size_t)(end - text));
+    if (end) leat__chat_put(w, text, (size_t)(end - text));
     put_markup(w, "\n</think>\n\n");
 }
 
@@ -150,7 +146,7 @@ typedef struct conversation {
 static int is(const leat_chat_message *m, const char *role) { return strcmp(m->role, role) == 0; }
 
 static int look_over(conversation *c, leat_error *error) {
-    const unsigned inside = c->f->flags & (LEAT_CHAT_SYSTEM_FIRST | LEAT_CHAT_SYSTEM_LAST);
+    const unsigned inside = c->f->flags & (LEAT_CHAT_SYSTEM_FIRST | LEAT_CHAT_SYSTEM_LAST), only_first = inside | (c->f->flags & LEAT_CHAT_SMOLLM3);
     c->first_user = c->last_user = -1;
     for (int64_t i = 0; i < c->count; i++) {
         const leat_chat_message *m = &c->messages[i];
@@ -160,7 +156,7 @@ static int look_over(conversation *c, leat_error *error) {
             c->last_user = i;
         } else if (is(m, "system")) {
             if (!c->f->system[0]) return leat__fail(error, LEAT_EUNSUPPORTED, "chat: template '%s' has no system message", c->f->name);
-            if (inside && i) return leat__fail(error, LEAT_EUNSUPPORTED, "chat: template '%s' takes a system message in the first place only", c->f->name);
+            if (only_first && i) return leat__fail(error, LEAT_EUNSUPPORTED, "chat: template '%s' takes a system message in the first place only", c->f->name);
         } else if (!is(m, "assistant") && !c->f->other[0]) {
             return leat__fail(error, LEAT_EUNSUPPORTED, "chat: template '%s' has no role '%.40s'", c->f->name, m->role);
         }
@@ -172,7 +168,7 @@ static int look_over(conversation *c, leat_error *error) {
     return LEAT_OK;
 }
 
-static void put_user(writer *w, const conversation *c, int64_t i) {
+static void put_user(leat_chat_writer *w, const conversation *c, int64_t i) {
     const leat_chat_format *f = c->f;
     if (i != c->first_user) put_markup(w, f->again);
     put_markup(w, f->user[0]);
@@ -187,7 +183,7 @@ static void put_user(writer *w, const conversation *c, int64_t i) {
     put_markup(w, f->user[1]);
 }
 
-static void put_message(writer *w, const conversation *c, int64_t i) {
+static void put_message(leat_chat_writer *w, const conversation *c, int64_t i) {
     const leat_chat_format *f = c->f;
     const leat_chat_message *m = &c->messages[i];
     const char *content = m->content;
@@ -197,10 +193,11 @@ static void put_message(writer *w, const conversation *c, int64_t i) {
         put_user(w, c, i);
         return;
     }
-    if (is(m, "system") && c->system) return;
+    if (is(m, "system") && (c->system || f->flags & LEAT_CHAT_SMOLLM3)) return;
     const char *const *markup = is(m, "system") ? f->system : is(m, "assistant") ? f->reply : f->other;
     if (markup == f->reply && f->flags & LEAT_CHAT_NO_THOUGHTS && i < c->last_user) content = behind_thoughts(content, 1);
     if (markup == f->reply && f->flags & LEAT_CHAT_CUT_THOUGHTS) content = behind_thoughts(content, 0);
+    while (markup == f->reply && f->flags & LEAT_CHAT_SMOLLM3 && *content == '\n') content++;
     put_markup(w, markup[0]);
     if (markup == f->reply && f->flags & LEAT_CHAT_LAST_THOUGHTS && i > c->last_user && i == c->count - 1) {
         put_thoughts(w, content);
@@ -209,6 +206,23 @@ static void put_message(writer *w, const conversation *c, int64_t i) {
     }
     put_content(w, content, markup == f->reply && f->flags & LEAT_CHAT_TRIM_REPLY ? TRIM_ALL : trim);
     put_markup(w, markup[1]);
+}
+
+const char *leat__chat_month(int month) {
+    static const char *const names[] = {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"};
+    return names[(unsigned)(month - 1) % 12];
+}
+
+/* From LEAT_DATE where that is given, else from the clock. */
+static int find_today(leat_chat_writer *w, leat_error *error) {
+    leat_chat_date *d = &w->date;
+    const char *given = getenv("LEAT_DATE");
+    int bytes = 0;
+    if (!given || !*given) leat__local_date(&d->year, &d->month, &d->day);
+    else if (sscanf(given, "%4d-%2d-%2d%n", &d->year, &d->month, &d->day, &bytes) < 3 || given[bytes] || d->year < 0 || d->month < 1 || d->month > 12 || d->day < 1 || d->day > 31)
+        return leat__fail(error, LEAT_EINVAL, "chat: LEAT_DATE is '%.40s', not a date as 2024-07-26", given);
+    snprintf(w->today, sizeof w->today, "%02d %.3s %d", d->day, leat__chat_month(d->month), d->year);
+    return LEAT_OK;
 }
 
 static void spell(const leat_tokenizer *tokenizer, int32_t token, const char *otherwise, char out[64]) {
@@ -225,11 +239,18 @@ int leat_chat_render(const char *name, const leat_tokenizer *tokenizer, const le
     conversation c = {.f = find_format(name, error), .messages = messages, .count = count};
     int status = c.f ? look_over(&c, error) : LEAT_EINVAL;
     if (status) return status;
-    writer w = {.text = text, .capacity = capacity};
+    leat_chat_writer w = {.text = text, .capacity = capacity, .no_thoughts = ""};
+    status = find_today(&w, error);
+    if (status) return status;
     if (tokenizer) leat_tokenizer_get_info(tokenizer, &info);
     spell(tokenizer, info.bos, "<s>", w.bos);
     spell(tokenizer, info.eos, "</s>", w.eos);
     put_markup(&w, c.f->start);
+    if (c.f->flags & LEAT_CHAT_SMOLLM3 && count) {
+        const char *system = is(&messages[0], "system") ? messages[0].content : NULL;
+        leat__chat_smollm3_system(&w, system);
+        if (!leat__chat_smollm3_thinks(system)) w.no_thoughts = "<think>\n\n</think>\n";
+    }
     if (c.f->default_system && !(count && is(&messages[0], "system"))) {
         w.role = "system";
         put_markup(&w, c.f->system[0]);

@@ -23,7 +23,7 @@ const char *const leat__chat_foreign[] = {
     "<|START_RESPONSE|>", "<|START_TEXT|>", "contextual safety mode",                       /* Command R7B, A and later */
     "Check if there is unsafe content", "You are a policy expert", "You are a safety agent", /* guards */
     "You are rnj-1", "capable of executing available function(s)", "You are Phi, a language model", "Your name is Phi, an AI math expert", "thoughtful and systematic AI assistant",
-    "Reasoning Mode: ", "In this environment you have access to a set of tools", "A chat between a curious user and an artificial intelligence assistant", "Vous \xC3\xAAtes Vigogne", "[RESP]",
+    "In this environment you have access to a set of tools", "A chat between a curious user and an artificial intelligence assistant", "Vous \xC3\xAAtes Vigogne", "[RESP]",
     "You are DBRX", "You are Dolphin", "Marco-o1", "set found_item", "idx in range(0, messages|length)",
     "not thinking is defined", "not enable_thinking %}{{- '</think>'", "is_tool_outputs",     /* DeepSeek 3.1 and later, and templates that llama.cpp brings itself */
     NULL,
@@ -39,7 +39,10 @@ const leat_chat_format leat__chat_formats[] = {
      .user = CHATML, .reply = CHATML, .other = CHATML, .prompt = "<|im_start|>assistant\n<think>\n"},
     {.name = "qwen2.5", .has = {"<|im_start|>", "You are Qwen, created by Alibaba Cloud"}, CHATML_TURNS,
      .default_system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."},
-    {.name = "smollm2", .has = {"<|im_start|>", "You are a helpful AI assistant named SmolLM, trained by Hugging Face"}, CHATML_TURNS,
+    {.name = "smollm3", .has = {"Knowledge Cutoff Date: June 2025\n", "strftime_now(\"%d %B %Y\")", "custom_instructions.replace(\"/system_override\"",
+                                 "  {{- \"<|im_end|>\n\" -}}\n  {%- endif -%}\n{%- endif -%}"},
+     .flags = LEAT_CHAT_SMOLLM3, .system = {"", ""}, .user = CHATML, .reply = {"<|im_start|>assistant\n\4", "<|im_end|>\n"}, .prompt = "<|im_start|>assistant\n\4"},
+    {.name = "smollm2", .has = {"<|im_start|>", "You are a helpful AI assistant named SmolLM, trained by Hugging Face"}, .lacks = {"Reasoning Mode: "}, CHATML_TURNS,
      .default_system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"},
     {.name = "qwen1.5", .has = {IM_SYSTEM "\nYou are a helpful assistant<|im_end|>"}, CHATML_TURNS, .default_system = "You are a helpful assistant"},
     {.name = "qwen2", .has = {"<|im_start|>", "You are a helpful assistant."}, CHATML_TURNS, .default_system = "You are a helpful assistant."},
@@ -69,6 +72,9 @@ const leat_chat_format leat__chat_formats[] = {
     {.name = "mistral-v0", .has = {"'[INST] ' + message"}, .lacks = {"[AVAILABLE_TOOLS]"}, .flags = LEAT_CHAT_SYSTEM_FIRST, .system = {"", "\n\n"},
      .user = {"[INST] ", " [/INST]"}, .reply = {"", "\3"}},
 
+    {.name = "llama3.2", .has = {"<|start_header_id|>", "Cutting Knowledge Date: December 2023", "Today Date: ", "strftime_now(\"%d %b %Y\")"}, .flags = LEAT_CHAT_TRIM,
+     .system = {"<|start_header_id|>\1<|end_header_id|>\n\nCutting Knowledge Date: December 2023\nToday Date: \5\n\n", "<|eot_id|>"}, .user = LLAMA3, .reply = LLAMA3, .other = LLAMA3,
+     .prompt = "<|start_header_id|>assistant<|end_header_id|>\n\n", .default_system = ""},
     {.name = "llama3.1", .has = {"<|start_header_id|>", "Cutting Knowledge Date: December 2023", "Today Date: "}, .flags = LEAT_CHAT_TRIM,
      .system = {"<|start_header_id|>\1<|end_header_id|>\n\nCutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n", "<|eot_id|>"}, .user = LLAMA3, .reply = LLAMA3, .other = LLAMA3,
      .prompt = "<|start_header_id|>assistant<|end_header_id|>\n\n", .default_system = ""},

@@ -125,6 +125,10 @@ static void test_recognised(void **state) {
         {"deepseek-coder", "### Instruction: <|EOT|>"},
         {"vicuna", "'USER: ' 'ASSISTANT: '"},
         {"vicuna-orca", "'SYSTEM: ' 'USER: ' 'ASSISTANT: '"},
+        {"smollm3", "<|im_start|> {{- \"Knowledge Cutoff Date: June 2025\\n\" -}} strftime_now(\"%d %B %Y\") custom_instructions.replace(\"/system_override\", \"\")\n"
+                    "    {{- \"\\n\\n\" -}}\n    {{- \"<|im_end|>\\n\" -}}\n  {%- endif -%}\n{%- endif -%}"},
+        {NULL, "<|im_start|>system\\n You are a helpful AI assistant named SmolLM, trained by Hugging Face Reasoning Mode: enable_thinking"}, /* a SmolLM3 of another kind */
+        {"llama3.2", "<|start_header_id|>x<|end_header_id|> Cutting Knowledge Date: December 2023 Today Date: strftime_now(\"%d %b %Y\")"},
         {NULL, "{{ messages }}"},
         {NULL, "<|START_OF_TURN_TOKEN|><|USER_TOKEN|> <|CHATBOT_TOKEN|><|START_RESPONSE|>"}, /* like one of ours, and not */
         {NULL, "<|start_header_id|>x<|end_header_id|> Check if there is unsafe content"},

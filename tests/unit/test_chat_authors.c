@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "leat/chat.h"
 
@@ -301,7 +303,61 @@ static void test_system_messages(void **state) {
     }
 }
 
+/* SmolLM3's switches and date; Llama 3.2's date.  As Jinja2 writes the authors' templates where strftime_now tells 9 February 2024. */
+#define SMOLLM3(mode) "<|im_start|>system\n## Metadata\n\nKnowledge Cutoff Date: June 2025\nToday Date: 09 February 2024\nReasoning Mode: " mode "\n\n## Custom Instructions\n\n"
+static void test_dates_and_switches(void **state) {
+    static const struct {
+        const char *name, *system, *reply, *text;
+    } cases[] = {
+        {"smollm3", "Be brief. /no_think\n", "\n\nb", SMOLLM3("/no_think") "Be brief.\n\n<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\nb<|im_end|>\n"
+         "<|im_start|>assistant\n<think>\n\n</think>\n"},
+        {"smollm3", " /no_think", NULL, SMOLLM3("/no_think") "You are a helpful AI assistant named SmolLM, trained by Hugging Face.\n\n<|im_start|>user\na<|im_end|>\n"
+         "<|im_start|>assistant\n<think>\n\n</think>\n"},
+        {"smollm3", "/think A/thi/no_thinknk", "x\n", SMOLLM3("/no_think") " A\n\n<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\nx\n<|im_end|>\n"
+         "<|im_start|>assistant\n<think>\n\n</think>\n"},
+        {"smollm3", "B /think", "\nx", SMOLLM3("/think") "B\n\n<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nx<|im_end|>\n<|im_start|>assistant\n"},
+        {"smollm3", "/system_override /thi/no_thinknkX /system_override ", NULL,
+         "<|im_start|>system\n X<|im_end|>\n<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n"},
+        {"llama3.2", "S", NULL, "<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\nToday Date: 09 Feb 2024\n\nS<|eot_id|>"
+         "<|start_header_id|>user<|end_header_id|>\n\na<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"},
+    };
+    char text[4096];
+    size_t bytes = 0, again = 0;
+    leat_error error = {0};
+    setenv("LEAT_DATE", "2024-02-09", 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const leat_chat_message talk[] = {{"system", cases[i].system}, {"user", "a"}, {"assistant", cases[i].reply}};
+        assert_int_equal(leat_chat_render(cases[i].name, NULL, talk, cases[i].reply ? 3 : 2, LEAT_CHAT_PROMPT, text, sizeof text - 1, &bytes, &error), LEAT_OK);
+        text[bytes] = 0;
+        assert_string_equal(text, cases[i].text);
+    }
+    static const leat_chat_message hello[] = {{"user", "Hello"}, {"system", "late"}};
+    assert_int_equal(leat_chat_render("smollm3", NULL, hello, 1, LEAT_CHAT_PROMPT, text, sizeof text - 1, &bytes, &error), LEAT_OK);
+    text[bytes] = 0;
+    static const char begin[] = SMOLLM3("/think") "You are a helpful AI assistant named SmolLM, trained by Hugging Face. Your role ",
+                      end[] = "steps needed to reach the conclusion.\n\n<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n";
+    assert_memory_equal(text, begin, sizeof begin - 1);
+    assert_string_equal(text + bytes - (sizeof end - 1), end);
+    assert_int_equal(bytes, 1361);
+    assert_int_equal(leat_chat_render("smollm3", NULL, hello, 2, 0, text, sizeof text, &bytes, &error), LEAT_EUNSUPPORTED);
+    assert_non_null(strstr(error.message, "in the first place only"));
+    static const char *const wrong[] = {"today", "2024-13-01", "2024-02-09x", "2024-02", "2024-02-00"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        setenv("LEAT_DATE", wrong[i], 1);
+        assert_int_equal(leat_chat_render("smollm3", NULL, hello, 1, 0, text, sizeof text, &bytes, &error), LEAT_EINVAL);
+        assert_non_null(strstr(error.message, "LEAT_DATE"));
+    }
+    unsetenv("LEAT_DATE"); /* the clock's: what it gives is given by strftime too */
+    time_t now = time(NULL);
+    struct tm local;
+    char want[32];
+    strftime(want, sizeof want, "Date: %d %B %Y\n", localtime_r(&now, &local));
+    assert_int_equal(leat_chat_render("smollm3", NULL, hello, 1, 0, text, sizeof text - 1, &again, &error), LEAT_OK);
+    text[again] = 0;
+    assert_true(strstr(text, want) != NULL || (local.tm_hour == 23 && local.tm_min == 59));
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_authors), cmocka_unit_test(test_system_messages)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_dates_and_switches), cmocka_unit_test(test_authors), cmocka_unit_test(test_system_messages)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
