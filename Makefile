@@ -20,6 +20,7 @@ all: $(BUILD)/leat $(BUILD)/libleat.so   ## build the binary and the library
 -include mk/bindings.mk
 -include mk/fuzz.mk
 -include mk/check.mk
+-include mk/arm.mk
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t18
