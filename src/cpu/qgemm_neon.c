@@ -9,6 +9,7 @@
  */
 #include "cpu/qgemm.h"
 
+#define UNPACK_NEON
 #define FLIP 0 /* weights of 8 bits stay signed */
 #include "cpu/qgemm_unpack_tmpl.h"
 

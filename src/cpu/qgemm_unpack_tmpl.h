@@ -1,5 +1,5 @@
 /* qgemm_unpack_tmpl.h - rows of block formats as small unsigned integers, scales and minima: one text, which the compiler vectorises for
- * the level of the file that includes it.
+ * the level of the file that includes it.  On ARM, where plain C is compiled for Advanced SIMD too, that file asks for it: UNPACK_NEON.
  */
 #include <string.h>
 
@@ -9,6 +9,13 @@
 #ifdef __AVX2__
 #include <immintrin.h>
 static inline float half(const uint8_t *p) { return _cvtsh_ss((uint16_t)(p[0] | p[1] << 8)); }
+#elif defined(UNPACK_NEON)
+#include <arm_neon.h>
+static inline float half(const uint8_t *p) {
+    __fp16 h;
+    memcpy(&h, p, sizeof h);
+    return (float)h;
+}
 #else
 static inline float half(const uint8_t *p) { return leat__f16_to_f32((uint16_t)(p[0] | p[1] << 8)); }
 #endif
@@ -31,6 +38,13 @@ static inline void nibbles(const uint8_t *restrict b, uint32_t high, uint8_t *re
     __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32((int)high), which);
     __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit);
     _mm256_storeu_si256((__m256i *)(void *)q, _mm256_or_si256(v, _mm256_and_si256(set, _mm256_set1_epi8(16))));
+#elif defined(UNPACK_NEON)
+    const uint8x16_t bit = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201u)), sixteen = vdupq_n_u8(16);
+    uint8x16_t both = vld1q_u8(b);
+    uint8x16_t set = vtstq_u8(vcombine_u8(vdup_n_u8((uint8_t)high), vdup_n_u8((uint8_t)(high >> 8))), bit);
+    uint8x16_t set2 = vtstq_u8(vcombine_u8(vdup_n_u8((uint8_t)(high >> 16)), vdup_n_u8((uint8_t)(high >> 24))), bit);
+    vst1q_u8(q, vorrq_u8(vandq_u8(both, vdupq_n_u8(15)), vandq_u8(set, sixteen)));
+    vst1q_u8(q + 16, vorrq_u8(vshrq_n_u8(both, 4), vandq_u8(set2, sixteen)));
 #else
     for (int j = 0; j < 16; j++) {
         q[j] = (uint8_t)((b[j] & 15) | (high >> j & 1) << 4);
@@ -47,6 +61,10 @@ static inline void steps(const uint8_t *b, uint8_t *q) {
     __m256i table = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)leat__iq4_steps));
     v = _mm256_shuffle_epi8(_mm256_xor_si256(table, _mm256_set1_epi8((char)FLIP)), v);
     _mm256_storeu_si256((__m256i *)(void *)q, v);
+#elif defined(UNPACK_NEON)
+    uint8x16_t both = vld1q_u8(b), table = veorq_u8(vreinterpretq_u8_s8(vld1q_s8(leat__iq4_steps)), vdupq_n_u8(FLIP));
+    vst1q_u8(q, vqtbl1q_u8(table, vandq_u8(both, vdupq_n_u8(15))));
+    vst1q_u8(q + 16, vqtbl1q_u8(table, vshrq_n_u8(both, 4)));
 #else
     for (int j = 0; j < 16; j++) {
         q[j] = (uint8_t)(leat__iq4_steps[b[j] & 15] ^ FLIP);
@@ -115,6 +133,15 @@ static inline __attribute__((always_inline)) void two_fields(const uint8_t *low,
         v = _mm256_or_si256(v, _mm256_slli_epi16(h, left));
     }
     _mm256_storeu_si256((__m256i *)(void *)q, v);
+#elif defined(UNPACK_NEON)
+    for (int i = 0; i < 32; i += 16) {
+        uint8x16_t v = vandq_u8(vshlq_u8(vld1q_u8(low + i), vdupq_n_s8((int8_t)-shift)), vdupq_n_u8((uint8_t)mask));
+        if (high) {
+            uint8x16_t h = vandq_u8(vshlq_u8(vld1q_u8(high + i), vdupq_n_s8((int8_t)-high_shift)), vdupq_n_u8((uint8_t)high_mask));
+            v = vorrq_u8(v, vshlq_u8(h, vdupq_n_s8((int8_t)left)));
+        }
+        vst1q_u8(q + i, v);
+    }
 #else
     for (int j = 0; j < 32; j++) q[j] = (uint8_t)((low[j] >> shift & mask) | (high ? (high[j] >> high_shift & high_mask) << left : 0));
 #endif
@@ -149,6 +176,10 @@ static inline void scaled_bytes(uint32_t low, uint32_t high, float factor, float
 #ifdef __AVX2__
     __m256 v = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)((uint64_t)high << 32 | low))));
     _mm256_storeu_ps(to, _mm256_mul_ps(_mm256_set1_ps(factor), v));
+#elif defined(UNPACK_NEON)
+    uint16x8_t v = vmovl_u8(vcreate_u8((uint64_t)high << 32 | low));
+    vst1q_f32(to, vmulq_n_f32(vcvtq_f32_u32(vmovl_u16(vget_low_u16(v))), factor));
+    vst1q_f32(to + 4, vmulq_n_f32(vcvtq_f32_u32(vmovl_u16(vget_high_u16(v))), factor));
 #else
     for (int j = 0; j < 8; j++) to[j] = factor * (float)((j < 4 ? low : high) >> j % 4 * 8 & 255);
 #endif
