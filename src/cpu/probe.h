@@ -20,6 +20,9 @@ void leat__probe_fill_ref(leat_probe *probe);
 void leat__probe_fill_avx2(leat_probe *probe);
 void leat__probe_fill_avx512(leat_probe *probe);
 void leat__probe_fill_avx512vnni(leat_probe *probe);
+void leat__probe_fill_neon(leat_probe *probe);
+void leat__probe_fill_neondot(leat_probe *probe);
+void leat__probe_fill_neoni8mm(leat_probe *probe);
 extern leat_probe leat__probe;
 
 /* Reads `bytes` (a multiple of 256) once; returns a value that depends on all of them. */

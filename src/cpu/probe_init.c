@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/tpool.h"
+#include "cpu/arm_name.h"
 #include "cpu/cpu.h"
 #include "cpu/probe.h"
 
@@ -29,6 +30,10 @@ void leat__probe_init(leat_isa level) {
     if (level >= LEAT_ISA_AVX2) leat__probe_fill_avx2(&leat__probe);
     if (level >= LEAT_ISA_AVX512) leat__probe_fill_avx512(&leat__probe);
     if (level >= LEAT_ISA_AVX512VNNI) leat__probe_fill_avx512vnni(&leat__probe);
+#elif LEAT_CPU_ARM
+    if (level >= LEAT_ISA_NEON) leat__probe_fill_neon(&leat__probe);
+    if (level >= LEAT_ISA_NEONDOT) leat__probe_fill_neondot(&leat__probe);
+    if (level >= LEAT_ISA_NEONI8MM) leat__probe_fill_neoni8mm(&leat__probe);
 #endif
 }
 
@@ -75,17 +80,27 @@ static double rate(slice *s, leat_tpool *pool, int threads) {
     return best;
 }
 
+/* CPUID's brand string; on ARM the kernel's numbers of the cores, or what the devicetree calls the board. */
+static void name_cpu(char *name, size_t size) {
+    snprintf(name, size, "unknown");
+#if LEAT_CPU_X86
+    unsigned r[12], *at = r;
+    if ((unsigned)__get_cpuid_max(0x80000000u, NULL) < 0x80000004u) return;
+    for (unsigned leaf = 0x80000002u; leaf <= 0x80000004u; leaf++, at += 4) __get_cpuid(leaf, &at[0], &at[1], &at[2], &at[3]);
+    snprintf(name, size, "%.48s", (const char *)r);
+#elif LEAT_CPU_ARM
+    FILE *board = fopen("/proc/device-tree/model", "re"), *cpuinfo = fopen("/proc/cpuinfo", "re");
+    if (board && !fgets(name, (int)size, board)) snprintf(name, size, "unknown");
+    if (cpuinfo) leat__arm_name(cpuinfo, name, size);
+    if (board) fclose(board);
+    if (cpuinfo) fclose(cpuinfo);
+#endif
+}
+
 static void describe(leat_machine *m) {
     size_t l1, l2, l3;
     memset(m, 0, sizeof *m);
-    snprintf(m->cpu_name, sizeof m->cpu_name, "unknown");
-#if LEAT_CPU_X86
-    unsigned r[12], *at = r;
-    if ((unsigned)__get_cpuid_max(0x80000000u, NULL) >= 0x80000004u) {
-        for (unsigned leaf = 0x80000002u; leaf <= 0x80000004u; leaf++, at += 4) __get_cpuid(leaf, &at[0], &at[1], &at[2], &at[3]);
-        snprintf(m->cpu_name, sizeof m->cpu_name, "%.48s", (const char *)r);
-    }
-#endif
+    name_cpu(m->cpu_name, sizeof m->cpu_name);
     leat__cpu_caches(&l1, &l2, &l3);
     m->cpus = leat_cpu_count();
     m->l1d_kib = (int)(l1 >> 10), m->l2_kib = (int)(l2 >> 10), m->l3_kib = (int)(l3 >> 10);
