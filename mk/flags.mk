@@ -12,6 +12,8 @@ CLI_LIBS :=
 isa_avx2       := -mavx2 -mfma -mf16c -mbmi2
 isa_avx512     := $(isa_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
 isa_avx512vnni := $(isa_avx512) -mavx512vnni
+# gcc's scheduling before registers are given out fills all of them with loads and puts sums on the stack; the one afterwards stays.
+isa_neon       := $(if $(findstring clang,$(CC)),,-fno-schedule-insns)
 isa_neondot    := -march=armv8.2-a+dotprod
 isa_neoni8mm   := $(isa_neondot)+i8mm
 isa_of = $(isa_$(lastword $(subst _, ,$(basename $(notdir $1)))))

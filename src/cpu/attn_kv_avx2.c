@@ -2,7 +2,6 @@
 #include "cpu/attn_kv_impl.h"
 #include "cpu/simd_avx2.h"
 
-#define HINT _MM_HINT_T0
 #define STRIP 2
 #define AT_ONCE 2
 #define DOT_POSITIONS(rows) ((rows) == 1 ? 8 : 4)
@@ -33,9 +32,9 @@ static inline VF V_HALF(const uint8_t *p) {
     __builtin_memcpy(&half, p, sizeof half);
     return _mm256_cvtph_ps(_mm_set1_epi16((short)half));
 }
-static inline __m128 V_SUM4(VF a, VF b, VF c, VF d) {
+static inline void V_SUM4(float *p, VF a, VF b, VF c, VF d) {
     VF sums = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
-    return _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1));
+    _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1)));
 }
 static inline __attribute__((always_inline)) void V_TRANSPOSE(VF v[W]) {
     VF t[W], u[W];

@@ -2,7 +2,6 @@
 #include "cpu/attn_kv_impl.h"
 #include "cpu/simd_avx512.h"
 
-#define HINT _MM_HINT_T0
 #define STRIP 4
 #define AT_ONCE 4
 #define DOT_POSITIONS(rows) ((rows) <= 2 ? 8 : 4)
@@ -23,9 +22,9 @@ static inline VF V_HALF(const uint8_t *p) {
     return _mm512_cvtph_ps(_mm256_set1_epi16((short)half));
 }
 static inline __m256 fold(VF v) { return _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)); }
-static inline __m128 V_SUM4(VF a, VF b, VF c, VF d) {
+static inline void V_SUM4(float *p, VF a, VF b, VF c, VF d) {
     __m256 sums = _mm256_hadd_ps(_mm256_hadd_ps(fold(a), fold(b)), _mm256_hadd_ps(fold(c), fold(d)));
-    return _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1));
+    _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1)));
 }
 static inline __attribute__((always_inline)) void V_TRANSPOSE(VF v[W]) {
     VF t[W], u[W];

@@ -40,5 +40,6 @@ void leat__attn_kv_init(leat_isa level);
 void leat__attn_kv_fill_ref(leat_attn_kv_table *table);
 void leat__attn_kv_fill_avx2(leat_attn_kv_table *table);
 void leat__attn_kv_fill_avx512(leat_attn_kv_table *table);
+void leat__attn_kv_fill_neon(leat_attn_kv_table *table);
 
 #endif

@@ -9,6 +9,8 @@ void leat__attn_kv_init(leat_isa level) {
 #if LEAT_CPU_X86
     if (level >= LEAT_ISA_AVX2) leat__attn_kv_fill_avx2(&leat__attn_kv_kernels);
     if (level >= LEAT_ISA_AVX512) leat__attn_kv_fill_avx512(&leat__attn_kv_kernels);
+#elif LEAT_CPU_ARM
+    if (level >= LEAT_ISA_NEON) leat__attn_kv_fill_neon(&leat__attn_kv_kernels);
 #else
     (void)level;
 #endif

@@ -2,8 +2,8 @@
  *
  *   V_F16(p) V_F16N(p, n)           W halves (n in [1, W): the rest reads as 0)      V_F16_STORE(p, v) V_F16_STOREN(p, v, n)
  *   V_I8(p) V_I8_STORE(p, v)        W int8 to float and back, v integral in [-127, 127]
- *   V_TRANSPOSE(v)                  VF v[W] in place      V_SUM4(a, b, c, d)   the sums of four vectors, an __m128
- *   V_HALF(p)   one half to all lanes
+ *   V_TRANSPOSE(v)                  VF v[W] in place      V_SUM4(p, a, b, c, d)   writes the sums of four vectors
+ *   V_HALF(p)   one half to all lanes            F16_FLOAT(h) FLOAT_F16(x)   one number
  *   STRIP                           vectors of columns of the product's register tile, which is MR rows high
  *   AT_ONCE                         rows that dots and mix take at once; DOT_POSITIONS(rows), MIX_VECTORS(rows), MIX_POSITIONS: their tiles
  *
@@ -23,7 +23,7 @@ INLINE const uint8_t *q8_block(const uint8_t *row, int64_t i) { return row + i /
 INLINE float q8_scale(const uint8_t *block) {
     uint16_t half;
     memcpy(&half, block, sizeof half);
-    return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half)));
+    return F16_FLOAT(half);
 }
 /* Elements that get() reads at once, all with one scale: whole blocks of Q8_0. */
 #define SPAN(format) ((format) == LEAT_KV_FORMAT_Q8_0 ? Q8_BLOCK / W : 1)
@@ -61,17 +61,17 @@ static void widen(leat_kv_format format, const uint8_t *rows, int64_t stride, in
 
 static void store_q8(const float *x, uint8_t *block) {
     VF largest = V_SET(0.0f);
-    for (int i = 0; i < Q8_BLOCK; i += W) largest = V_MAX(V_ABS(V_LOAD(x + i)), largest); /* a NaN is passed over */
+    for (int i = 0; i < Q8_BLOCK; i += W) largest = V_MAXNUM(V_ABS(V_LOAD(x + i)), largest); /* a NaN is passed over */
     float lanes[W], most = 0;
     V_STORE(lanes, largest);
     for (int i = 0; i < W; i++) most = lanes[i] > most ? lanes[i] : most;
-    uint16_t half = (uint16_t)_mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(most / 127.0f), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    uint16_t half = FLOAT_F16(most / 127.0f);
     memcpy(block, &half, sizeof half);
     float    scale = q8_scale(block);
     const VF inverse = V_SET(scale > 0 ? 1.0f / scale : 0.0f);
     for (int i = 0; i < Q8_BLOCK; i += W) {
-        VF q = V_MAX(V_RINT(V_MUL(V_LOAD(x + i), inverse)), V_SET(-127.0f));
-        V_I8_STORE(block + 2 + i, V_MIN(q, V_SET(127.0f)));
+        VF q = V_MAXNUM(V_RINT(V_MUL(V_LOAD(x + i), inverse)), V_SET(-127.0f));
+        V_I8_STORE(block + 2 + i, V_ATMOST(V_SET(127.0f), q));
     }
 }
 
@@ -133,15 +133,15 @@ INLINE void product_tile(const float *a, int64_t lda, const float *b, int64_t ld
         for (int v = 0; v < vectors; v++) acc[r * vectors + v] = add ? V_LOAD(c + r * ldc + v * W) : V_SET(0.0f);
     for (int d = 0; d < depth; d++, b += ldb) {
         VF bv[STRIP];
-        _mm_prefetch(fetch, HINT);
+        __builtin_prefetch(fetch);
         fetch += line;
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) bv[v] = V_LOAD(b + v * W);
 #pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
-            VF av = V_SET(a[r * lda + d]);
+            float av = a[r * lda + d];
 #pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++) acc[r * vectors + v] = V_FMA(av, bv[v], acc[r * vectors + v]);
+            for (int v = 0; v < vectors; v++) acc[r * vectors + v] = V_FMA1(av, bv[v], acc[r * vectors + v]);
         }
     }
 #pragma GCC unroll 6
@@ -185,7 +185,7 @@ static void product(const float *a, int64_t lda, const float *b, int64_t ldb, in
 
 /* 2^t for t <= 0, by the polynomial of v_silu; what is below 2^-125 stays there. */
 INLINE VF power(VF t) {
-    t = V_MAX(V_SET(-125.0f), t);
+    t = V_ATLEAST(V_SET(-125.0f), t);
     VF n = V_RINT(t), f = V_SUB(t, n), p = V_SET(0.00132646988f);
     p = V_FMA(p, f, V_SET(0.009671508823f));
     p = V_FMA(p, f, V_SET(0.05550733776f));
@@ -204,7 +204,7 @@ INLINE VF masked(float *s, int from, int to, float cap) {
         v = V_SEL(V_LT(at, V_SET((float)from)), V_SET(-INFINITY), v);
         v = V_SEL(V_LT(at, V_SET((float)to)), v, V_SET(-INFINITY));
         V_STORE(s + j, v);
-        best = V_MAX(v, best);
+        best = V_MAXNUM(v, best);
     }
     return best;
 }
@@ -227,9 +227,9 @@ static float weights(float *s, int from, int to, float cap, float *max, float *s
     int all = from == 0 && to == TILE && cap == 0;
     VF  best = V_SET(-INFINITY), next = best;
     if (all)
-        for (int j = 0; j < TILE; j += 2 * W) best = V_MAX(V_LOAD(s + j), best), next = V_MAX(V_LOAD(s + j + W), next);
+        for (int j = 0; j < TILE; j += 2 * W) best = V_MAXNUM(V_LOAD(s + j), best), next = V_MAXNUM(V_LOAD(s + j + W), next);
     else best = masked(s, from, to, cap);
-    float before = *max, here = V_HMAX(V_MAX(best, next)), top = here > before ? here : before, factor = 1;
+    float before = *max, here = V_HMAX(V_MAXNUM(best, next)), top = here > before ? here : before, factor = 1;
     float total = V_HSUM(top > -INFINITY && all ? raise(s, top, 0) : raise(s, top > -INFINITY ? top : 0.0f, 1));
     if (top > before) factor = before > -INFINITY ? exp2f(before - top) : 0.0f;
     *max = top;
@@ -249,7 +249,9 @@ INLINE void dot_step(const leat_kv_format format, const uint8_t *k, int64_t i, c
     VF part[4];
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++) part[r] = V_SET(0.0f);
-    for (int e = 0; e < SPAN(format); e++) {
+#pragma GCC unroll 4
+    for (int e = 0; e < Q8_BLOCK / W; e++) { /* a constant end, or gcc does not unroll it */
+        if (e >= SPAN(format)) break;
         VF kv = raw(format, k, i, e);
 #pragma GCC unroll 4
         for (int r = 0; r < rows; r++) {
@@ -295,7 +297,7 @@ INLINE void dot_tile(const leat_kv_format format, const uint8_t *k, int64_t stri
         const VF *a = acc + r * positions;
         if (positions == 1) s[r * TILE] = V_HSUM(a[0]);
 #pragma GCC unroll 2
-        for (int p = 0; p + 4 <= positions; p += 4) _mm_storeu_ps(s + r * TILE + p, V_SUM4(a[p], a[p + 1], a[p + 2], a[p + 3]));
+        for (int p = 0; p + 4 <= positions; p += 4) V_SUM4(s + r * TILE + p, a[p], a[p + 1], a[p + 2], a[p + 3]);
     }
 }
 
@@ -313,19 +315,20 @@ INLINE void mix_tile(const leat_kv_format format, const uint8_t *v, int64_t stri
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
         for (int c = 0; c < vectors; c++) acc[r * vectors + c] = V_LOAD(o + r * ldo + i + c * W);
+    const int within = vectors < SPAN(format) ? (int)(i % Q8_BLOCK) / W : 0; /* a part of a block */
     for (int j = 0; j < count; j++) {
         const uint8_t *row = v + j * stride;
 #pragma GCC unroll 8
-        for (int c = 0; c < vectors; c += SPAN(format))
-            for (int e = 0; e < SPAN(format); e++) {
-                VF x = n < W ? get_part(format, row, i, n) : raw(format, row, i + c * W, e);
+        for (int c = 0; c < vectors; c++) {
+            const int64_t at = i + c / SPAN(format) * SPAN(format) * W;
+            VF x = n < W ? get_part(format, row, i, n) : raw(format, row, at, within + c % SPAN(format));
 #pragma GCC unroll 4
-                for (int r = 0; r < rows; r++) {
-                    float weight = s[r * TILE + j];
-                    if (format == LEAT_KV_FORMAT_Q8_0) weight *= q8_scale(q8_block(row, i + c * W));
-                    acc[r * vectors + c + e] = V_FMA(V_SET(weight), x, acc[r * vectors + c + e]);
-                }
+            for (int r = 0; r < rows; r++) {
+                float weight = s[r * TILE + j];
+                if (format == LEAT_KV_FORMAT_Q8_0) weight *= q8_scale(q8_block(row, at));
+                acc[r * vectors + c] = V_FMA1(weight, x, acc[r * vectors + c]);
             }
+        }
     }
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++)
@@ -336,8 +339,8 @@ INLINE void mix_tile(const leat_kv_format format, const uint8_t *v, int64_t stri
 INLINE void mix_positions(const leat_kv_format format, const uint8_t *v, int64_t stride, int count, int width, const float *s, float *o, int64_t ldo, const int rows) {
     int i = 0;
     for (; i + MIX_VECTORS(rows) * W <= width; i += MIX_VECTORS(rows) * W) mix_tile(format, v, stride, count, i, W, s, o, ldo, rows, MIX_VECTORS(rows));
-    for (; i + 4 * W <= width; i += 4 * W) mix_tile(format, v, stride, count, i, W, s, o, ldo, rows, 4);
-    for (; i + 2 * W <= width; i += 2 * W) mix_tile(format, v, stride, count, i, W, s, o, ldo, rows, 2);
+    for (; MIX_VECTORS(rows) > 4 && i + 4 * W <= width; i += 4 * W) mix_tile(format, v, stride, count, i, W, s, o, ldo, rows, 4);
+    for (; MIX_VECTORS(rows) > 2 && i + 2 * W <= width; i += 2 * W) mix_tile(format, v, stride, count, i, W, s, o, ldo, rows, 2);
     if (format == LEAT_KV_FORMAT_Q8_0) return;
     for (; i + W <= width; i += W) mix_tile(format, v, stride, count, i, W, s, o, ldo, rows, 1);
     if (i < width) mix_tile(format, v, stride, count, i, width - i, s, o, ldo, rows, 1);

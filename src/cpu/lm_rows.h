@@ -43,5 +43,6 @@ void leat__lm_rows_init(leat_isa level);
 void leat__lm_rows_fill_ref(leat_lm_rows *table);
 void leat__lm_rows_fill_avx2(leat_lm_rows *table);
 void leat__lm_rows_fill_avx512(leat_lm_rows *table);
+void leat__lm_rows_fill_neon(leat_lm_rows *table);
 
 #endif

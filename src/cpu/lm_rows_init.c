@@ -9,6 +9,8 @@ void leat__lm_rows_init(leat_isa level) {
 #if LEAT_CPU_X86
     if (level >= LEAT_ISA_AVX2) leat__lm_rows_fill_avx2(&leat__lm_rows);
     if (level >= LEAT_ISA_AVX512) leat__lm_rows_fill_avx512(&leat__lm_rows);
+#elif LEAT_CPU_ARM
+    if (level >= LEAT_ISA_NEON) leat__lm_rows_fill_neon(&leat__lm_rows);
 #else
     (void)level;
 #endif

@@ -104,7 +104,7 @@ static void layer_norm(const float *x, const float *weight, const float *bias, f
 #define GELU(GET) v_gelu_tanh(GET(gate))
 #define GELU_MUL(GET) V_MUL(v_gelu_tanh(GET(gate)), GET(up))
 #define GELU_ERF(GET) v_gelu(GET(x))
-#define TAME(GET) V_MIN(V_MAX(GET(x), least), f) /* of a NaN and a number V_MAX takes the second */
+#define TAME(GET) V_ATMOST(f, V_MAXNUM(GET(x), least))
 #define SOFTCAP(GET) V_MUL(v_tanh(V_MUL(GET(x), inverse)), f)
 
 static void add(const float *x, const float *y, int64_t n, float *out) { ROW(ADD); }
@@ -182,13 +182,13 @@ static float largest(const float *x, int64_t n) {
     VF      m0 = V_SET(-INFINITY), m1 = m0, m2 = m0, m3 = m0;
     int64_t i = 0;
     for (; i + 4 * W <= n; i += 4 * W) {
-        m0 = V_MAX(V_LOAD(x + i), m0);
-        m1 = V_MAX(V_LOAD(x + i + W), m1);
-        m2 = V_MAX(V_LOAD(x + i + 2 * W), m2);
-        m3 = V_MAX(V_LOAD(x + i + 3 * W), m3);
+        m0 = V_MAXNUM(V_LOAD(x + i), m0);
+        m1 = V_MAXNUM(V_LOAD(x + i + W), m1);
+        m2 = V_MAXNUM(V_LOAD(x + i + 2 * W), m2);
+        m3 = V_MAXNUM(V_LOAD(x + i + 3 * W), m3);
     }
-    for (; i + W <= n; i += W) m0 = V_MAX(V_LOAD(x + i), m0);
-    float best = largest_lane(V_MAX(V_MAX(m0, m1), V_MAX(m2, m3)));
+    for (; i + W <= n; i += W) m0 = V_MAXNUM(V_LOAD(x + i), m0);
+    float best = largest_lane(V_MAXNUM(V_MAXNUM(m0, m1), V_MAXNUM(m2, m3)));
     for (; i < n; i++) best = x[i] > best ? x[i] : best;
     return best;
 }

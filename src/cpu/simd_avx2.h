@@ -22,8 +22,14 @@ typedef __m256i VI;
 #define V_SQRT _mm256_sqrt_ps
 #define V_FMA _mm256_fmadd_ps
 #define V_FNMA _mm256_fnmadd_ps
+#define V_FMA1(s, v, c) V_FMA(V_SET(s), v, c)
 #define V_MIN _mm256_min_ps
 #define V_MAX _mm256_max_ps
+#define V_ATMOST V_MIN
+#define V_ATLEAST V_MAX
+#define V_MAXNUM V_MAX
+#define V_MINP(a, b) V_SEL(V_UNORD(a), a, V_MIN(a, b))
+#define V_MAXP(a, b) V_SEL(V_UNORD(a), a, V_MAX(a, b))
 #define V_ABS(v) _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v)
 #define V_NEG(v) _mm256_xor_ps(_mm256_set1_ps(-0.0f), v)
 #define V_COPYSIGN(m, s) _mm256_or_ps(V_ABS(m), _mm256_and_ps(_mm256_set1_ps(-0.0f), s))
@@ -71,6 +77,11 @@ static inline float V_HMAX(VF v) {
     __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     m = _mm_max_ps(m, _mm_movehl_ps(m, m));
     return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
+}
+
+static inline float F16_FLOAT(uint16_t half) { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half))); }
+static inline uint16_t FLOAT_F16(float x) {
+    return (uint16_t)_mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
 #endif

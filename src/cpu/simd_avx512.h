@@ -22,8 +22,14 @@ typedef __m512i VI;
 #define V_SQRT _mm512_sqrt_ps
 #define V_FMA _mm512_fmadd_ps
 #define V_FNMA _mm512_fnmadd_ps
+#define V_FMA1(s, v, c) V_FMA(V_SET(s), v, c)
 #define V_MIN _mm512_min_ps
 #define V_MAX _mm512_max_ps
+#define V_ATMOST V_MIN
+#define V_ATLEAST V_MAX
+#define V_MAXNUM V_MAX
+#define V_MINP(a, b) V_SEL(V_UNORD(a), a, V_MIN(a, b))
+#define V_MAXP(a, b) V_SEL(V_UNORD(a), a, V_MAX(a, b))
 #define V_ABS _mm512_abs_ps
 #define V_NEG(v) _mm512_xor_ps(_mm512_set1_ps(-0.0f), v)
 #define V_COPYSIGN(m, s) _mm512_or_ps(V_ABS(m), _mm512_and_ps(_mm512_set1_ps(-0.0f), s))
@@ -45,6 +51,11 @@ static inline VF V_SPLIT(VF v, VF *e) {
     __mmask16 high = _mm512_cmp_ps_mask(m, V_SET(1.41421354f), _CMP_GE_OQ);
     *e = _mm512_mask_add_ps(exponent, high, exponent, V_SET(1.0f));
     return _mm512_mask_mul_ps(m, high, m, V_SET(0.5f));
+}
+
+static inline float F16_FLOAT(uint16_t half) { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half))); }
+static inline uint16_t FLOAT_F16(float x) {
+    return (uint16_t)_mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
 #endif

@@ -61,6 +61,7 @@ void leat__vmath_init(leat_isa level);
 void leat__vmath_fill_ref(leat_vmath_table *table);
 void leat__vmath_fill_avx2(leat_vmath_table *table);
 void leat__vmath_fill_avx512(leat_vmath_table *table);
+void leat__vmath_fill_neon(leat_vmath_table *table);
 
 /* Rows built on the table.  y [n] may equal x [n]. */
 void leat__softmax_row(const float *x, float *y, int64_t n);

@@ -8,9 +8,11 @@ static leat_vmath_table vmath;
 
 void leat__vmath_init(leat_isa level) {
     leat__vmath_fill_ref(&vmath);
-#if defined(__x86_64__)
+#if LEAT_CPU_X86
     if (level >= LEAT_ISA_AVX2) leat__vmath_fill_avx2(&vmath);
     if (level >= LEAT_ISA_AVX512) leat__vmath_fill_avx512(&vmath);
+#elif LEAT_CPU_ARM
+    if (level >= LEAT_ISA_NEON) leat__vmath_fill_neon(&vmath);
 #else
     (void)level;
 #endif

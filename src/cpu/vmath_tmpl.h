@@ -19,7 +19,7 @@
         }                                                                                               \
     }
 
-ACT_ROW(relu, V_MAX(V_SET(0.0f), v))
+ACT_ROW(relu, V_ATLEAST(V_SET(0.0f), v))
 ACT_ROW(clip, v_clip(v, lo, hi))
 ACT_ROW(sigmoid, v_sigmoid(v))
 ACT_ROW(silu, v_silu(v, V_MUL(alpha, V_SET(-1.44269504f))))
@@ -68,8 +68,8 @@ BINARY_ROWS(add, V_ADD(l, r))
 BINARY_ROWS(sub, V_SUB(l, r))
 BINARY_ROWS(mul, V_MUL(l, r))
 BINARY_ROWS(div, V_DIV(l, r))
-BINARY_ROWS(min, v_minp(l, r))
-BINARY_ROWS(max, v_maxp(l, r))
+BINARY_ROWS(min, V_MINP(l, r))
+BINARY_ROWS(max, V_MAXP(l, r))
 BINARY_ROWS(prelu, V_SEL(V_LT(l, V_SET(0.0f)), V_MUL(l, r), l))
 
 static void affine(const float *x, const float *scale, const float *bias, float *y, int64_t n) {
@@ -139,8 +139,8 @@ static float red_sumabs(const float *x, int64_t n) { return (float)sumabs64(x, n
     }
 static inline float min1(float a, float b) { return a != a ? a : b != b ? b : b < a ? b : a; }
 static inline float max1(float a, float b) { return a != a ? a : b != b ? b : b > a ? b : a; }
-EXTREME_ROW(max, v_maxp, -INFINITY, max1)
-EXTREME_ROW(min, v_minp, INFINITY, min1)
+EXTREME_ROW(max, V_MAXP, -INFINITY, max1)
+EXTREME_ROW(min, V_MINP, INFINITY, min1)
 
 #define REDUCE_ROW(name, expression)                                                        \
     static void redrow_##name(const float *x, float *acc, int64_t n) {                      \
@@ -155,8 +155,8 @@ EXTREME_ROW(min, v_minp, INFINITY, min1)
         }                                                                                   \
     }
 REDUCE_ROW(sum, V_ADD(a, v))
-REDUCE_ROW(max, v_maxp(a, v))
-REDUCE_ROW(min, v_minp(a, v))
+REDUCE_ROW(max, V_MAXP(a, v))
+REDUCE_ROW(min, V_MINP(a, v))
 REDUCE_ROW(sumsq, V_FMA(v, v, a))
 REDUCE_ROW(sumabs, V_ADD(a, V_ABS(v)))
 
