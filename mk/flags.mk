@@ -14,7 +14,7 @@ isa_avx512     := $(isa_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefe
 isa_avx512vnni := $(isa_avx512) -mavx512vnni
 # gcc's scheduling before registers are given out fills all of them with loads and puts sums on the stack; the one afterwards stays.
 isa_neon       := $(if $(findstring clang,$(CC)),,-fno-schedule-insns)
-isa_neondot    := -march=armv8.2-a+dotprod
+isa_neondot    := $(isa_neon) -march=armv8.2-a+dotprod
 isa_neoni8mm   := $(isa_neondot)+i8mm
 isa_of = $(isa_$(lastword $(subst _, ,$(basename $(notdir $1)))))
 # Sanitized builds: the unrolled kernels at -O1, with ASan's checks as calls and without UBSan, or compiling them takes minutes and a gigabyte.
