@@ -1,10 +1,12 @@
-/* qdot_unpack_neon_tmpl.h - weights of each block format as signed bytes, four groups of 32 at a time, and their scales, in vectors of 128 bits.
+/* qdot_unpack_neon_tmpl.h - weights of each block format as signed bytes, four groups of 32 at a time, and their scales.
  *
- *   unpack(f, b, k, w)   w[j][h]: half h of group j of four; small formats: the block at b + j * small_bytes(f), others: groups 4k.. of the chunk at b
- *   offset(f)            weight = scale * (q - offset) - minimum, of Q4_0 and Q6_K
+ *   unpack(f, b, k, w)         w[j][h]: half h of group j, of four blocks at b (small formats) or groups 4k.. of the chunk at b
+ *   open_factors(f, b, s)      the integer scales and minima of a chunk
+ *   chunk_unit(f, b)           what they are multiples of
  *
- * Bits are put together by the shifts that insert: what the shift does not reach stays, so that low bits need no mask.  Fifth bits of Q5_0, Q5_1 and third bits of
- * Q3_K are tested whether they are clear: all ones, shifted in above the low bits, are the -16 (-4) that makes the number signed. */
+ * Weights of Q4_0 and Q6_K come with 8 and 32 added, those of Q5_1 less 16.  Bits are put together by the shifts that insert: what the
+ * shift does not reach stays, so that low bits need no mask.  Fifth bits of Q5_0 and Q5_1 and third bits of Q3_K are tested whether they
+ * are clear: all ones, shifted in above the low bits, are the -16 (-4) that makes the number signed. */
 #ifndef LEAT_CPU_QDOT_UNPACK_NEON_TMPL_H
 #define LEAT_CPU_QDOT_UNPACK_NEON_TMPL_H
 
@@ -15,16 +17,21 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { Q4_0 = 2, Q4_1 = 3, Q5_0 = 6, Q5_1 = 7, Q8_0 = 8, Q2_K = 10, Q3_K = 11, Q4_K = 12, Q5_K = 13, Q6_K = 14, IQ4_NL = 20, IQ4_XS = 23 };
+enum { Q4_0 = 2, Q4_1 = 3, Q5_0 = 6, Q5_1 = 7, Q8_0 = 8, Q2_K = 10, Q3_K = 11, Q4_K = 12, Q5_K = 13, Q6_K = 14, IQ4_NL = 20,
+       IQ4_XS = 23 };
 
 INLINE int has_halves(const int f) { return f == Q2_K || f == Q3_K || f == Q6_K; }
 INLINE int is_small(const int f) { return f < Q2_K || f == IQ4_NL; }
 /* Weights of 8 bits: their products fill 16 bits by twos. */
 INLINE int is_wide(const int f) { return f == Q8_0 || f == IQ4_NL || f == IQ4_XS; }
+INLINE int has_minima(const int f) { return f == Q2_K || f == Q4_K || f == Q5_K; } /* of the K formats */
+INLINE int d_is_second(const int f) { return f == Q3_K || f == Q6_K; }
 INLINE int has_steps(const int f) { return f == IQ4_NL || f == IQ4_XS; }
 /* Bytes of 32 weights; of 256. */
 INLINE int small_bytes(const int f) { return f == Q8_0 ? 34 : f == Q5_1 ? 24 : f == Q5_0 ? 22 : f == Q4_1 ? 20 : 18; }
-INLINE int chunk_bytes(const int f) { return f == Q2_K ? 84 : f == Q3_K ? 110 : f == Q4_K ? 144 : f == Q5_K ? 176 : f == Q6_K ? 210 : 136; }
+INLINE int chunk_bytes(const int f) {
+    return f == Q2_K ? 84 : f == Q3_K ? 110 : f == Q4_K ? 144 : f == Q5_K ? 176 : f == Q6_K ? 210 : 136;
+}
 
 INLINE uint8x16_t bytes_of(const int value) { return vdupq_n_u8((uint8_t)value); }
 INLINE int8x16_t  as_signed(uint8x16_t v) { return vreinterpretq_s8_u8(v); }
@@ -40,7 +47,10 @@ INLINE uint32_t dword(const uint8_t *p) {
 }
 INLINE float32x4_t floats_of_halves(uint16x4_t v) { return vcvt_f32_f16(vreinterpret_f16_u16(v)); }
 
-/* ---- weights ------------------------------------------------------------------------------------------------------------------ */
+/* gcc takes a complement anew wherever it is used. */
+#define PIN(where, v) __asm__("" : "+" where(v))
+
+/* ---- weights --------------------------------------------------------------------------------------------------------------- */
 
 /* Nibbles of 16 bytes: the low ones, the high ones. */
 INLINE void nibbles(const int f, const uint8_t *p, int8x16_t *low, int8x16_t *high) {
@@ -52,10 +62,13 @@ INLINE void nibbles(const int f, const uint8_t *p, int8x16_t *low, int8x16_t *hi
 
 /* Nibbles with fifth bits, less 16. */
 INLINE void fives(const uint8_t *bits, const uint8_t *p, int8x16_t *low, int8x16_t *high) {
-    static const uint8_t eights[32] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3};
     const uint8x16_t bit = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201u));
-    uint8x16_t       clear = vreinterpretq_u8_u32(vdupq_n_u32(~dword(bits))), raw = vld1q_u8(p);
-    uint8x16_t       first = vtstq_u8(vqtbl1q_u8(clear, vld1q_u8(eights)), bit), second = vtstq_u8(vqtbl1q_u8(clear, vld1q_u8(eights + 16)), bit);
+    const uint8x16_t byte = vcombine_u8(vdup_n_u8(0), vdup_n_u8(1));
+    uint32_t         none = ~dword(bits);
+    PIN("r", none);
+    uint8x16_t       clear = vreinterpretq_u8_u32(vdupq_n_u32(none)), raw = vld1q_u8(p);
+    uint8x16_t       first = vtstq_u8(vqtbl1q_u8(clear, byte), bit);
+    uint8x16_t       second = vtstq_u8(vqtbl1q_u8(clear, vaddq_u8(byte, bytes_of(2))), bit);
     *low = as_signed(vsliq_n_u8(raw, first, 4));
     *high = as_signed(vsriq_n_u8(second, raw, 4));
 }
@@ -77,6 +90,7 @@ INLINE void unpack_q2(const uint8_t *b, const int k, const int h, int8x16_t w[4]
 
 INLINE void unpack_q3(const uint8_t *b, const int k, const int h, int8x16_t w[4][2]) {
     uint8x16_t raw = vld1q_u8(b + 32 + 32 * k + 16 * h), clear = vmvnq_u8(vld1q_u8(b + 16 * h));
+    PIN("w", clear);
     w[3][h] = as_signed(vsliq_n_u8(vshrq_n_u8(raw, 6), vtstq_u8(clear, bytes_of(8 << 4 * k)), 2));
     w[2][h] = as_signed(vsliq_n_u8(vshrq_n_u8(raw, 4), vtstq_u8(clear, bytes_of(4 << 4 * k)), 2));
     w[1][h] = as_signed(vsliq_n_u8(vshrq_n_u8(raw, 2), vtstq_u8(clear, bytes_of(2 << 4 * k)), 2));
@@ -87,8 +101,11 @@ INLINE void unpack_q3(const uint8_t *b, const int k, const int h, int8x16_t w[4]
 INLINE void unpack_q5(const uint8_t *b, const int k, const int i, const int h, int8x16_t w[4][2]) {
     const int  at = 4 * k + 2 * i;
     uint8x16_t raw = vld1q_u8(b + 48 + 64 * k + 32 * i + 16 * h), bits = vld1q_u8(b + 16 + 16 * h);
-    uint8x16_t odd = at == 0 ? vshlq_n_u8(bits, 3) : at == 2 ? vshlq_n_u8(bits, 1) : at == 4 ? vshrq_n_u8(bits, 1) : vshrq_n_u8(bits, 3);
     uint8x16_t even = at == 0 ? bits : at == 2 ? vshrq_n_u8(bits, 2) : at == 4 ? vshrq_n_u8(bits, 4) : vshrq_n_u8(bits, 6);
+    uint8x16_t odd = at == 0   ? vshlq_n_u8(bits, 3)
+                     : at == 2 ? vshlq_n_u8(bits, 1)
+                     : at == 4 ? vshrq_n_u8(bits, 1)
+                               : vshrq_n_u8(bits, 3);
     w[2 * i + 1][h] = as_signed(vsriq_n_u8(vandq_u8(odd, bytes_of(16)), raw, 4));
     w[2 * i][h] = as_signed(vandq_u8(vsliq_n_u8(raw, even, 4), bytes_of(31)));
 }
@@ -115,7 +132,7 @@ INLINE void unpack(const int f, const uint8_t *b, const int k, int8x16_t w[4][2]
     }
 }
 
-/* ---- scales ------------------------------------------------------------------------------------------------------------------- */
+/* ---- scales ---------------------------------------------------------------------------------------------------------------- */
 
 /* Halves at b, b + step, b + 2 step, b + 3 step. */
 INLINE float32x4_t four_halves(const uint8_t *b, const int step) {
@@ -126,6 +143,17 @@ INLINE float32x4_t four_halves(const uint8_t *b, const int step) {
     return floats_of_halves(v);
 }
 
+/* Two halves each: scales and minima. */
+INLINE void four_pairs(const uint8_t *b, const int step, float32x4_t *scale, float32x4_t *minimum) {
+    uint32x4_t v = vdupq_n_u32(dword(b));
+    v = vsetq_lane_u32(dword(b + step), v, 1);
+    v = vsetq_lane_u32(dword(b + 2 * step), v, 2);
+    v = vsetq_lane_u32(dword(b + 3 * step), v, 3);
+    float32x4_t low = vcvt_f32_f16(vget_low_f16(vreinterpretq_f16_u32(v))), high = vcvt_high_f32_f16(vreinterpretq_f16_u32(v));
+    *scale = vuzp1q_f32(low, high);
+    *minimum = vuzp2q_f32(low, high);
+}
+
 /* The two halves at b, twice. */
 INLINE float32x4_t two_halves(const uint8_t *b) { return floats_of_halves(vreinterpret_u16_u32(vdup_n_u32(dword(b)))); }
 
@@ -134,8 +162,8 @@ typedef struct factors {
     int16x8_t scale[2], minimum[2];
 } factors;
 
-/* Words A, B, C of 6-bit numbers: scales are the low 6 bits of A, then the low nibbles of C with the high pairs of A; minima so from B and the high nibbles.
- * They are taken apart in general registers, which are idle. */
+/* Words A, B, C of 6-bit numbers: scales are the low 6 bits of A, then the low nibbles of C with the high pairs of A; minima so from B
+ * and the high nibbles.  They are taken apart in general registers, which are idle. */
 INLINE void k45_factors(const uint8_t *b, factors *s) {
     const uint32_t a = dword(b + 4), m = dword(b + 8), c = dword(b + 12);
     const uint64_t scale = (a & 0x3f3f3f3f) | (uint64_t)((c & 0x0f0f0f0f) | (a >> 2 & 0x30303030)) << 32;
@@ -187,7 +215,7 @@ INLINE void open_factors(const int f, const uint8_t *b, factors *s) {
     if (f == IQ4_XS) iq4_xs_factors(b, s);
 }
 
-/* d, and the unit of minima where there is one, in lanes 0 and 1. */
+/* d, in lane 1 where d_is_second(f), else in lane 0; the unit of minima, where there is one, in lane 1. */
 INLINE float32x4_t chunk_unit(const int f, const uint8_t *b) {
     return two_halves(b + (f == Q2_K ? 80 : f == Q3_K ? 106 : f == Q6_K ? 206 : 0));
 }

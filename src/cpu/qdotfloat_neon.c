@@ -1,8 +1,8 @@
 /* qdotfloat_neon.c - rows of F32, F16 and BF16 weights times few tokens, with Advanced SIMD.
  *
- * A multiply-add wants two loads, of which these machines have two or three a cycle: two rows share those of activations, two tokens those of weights.  Four sums a row
- * and token run side by side.  What is left of a row after steps of 16 is copied out on both sides, since nothing may be read behind W, and what lies
- * behind X may be no number. */
+ * A multiply-add wants two loads, of which these machines have two or three a cycle: two rows share those of activations, two tokens
+ * those of weights.  Four sums a row and token run side by side.  What is left of a row after steps of 16 is copied out on both sides,
+ * since nothing may be read behind W, and what lies behind X may be no number. */
 #include "cpu/qdot.h"
 
 #include <arm_neon.h>
@@ -44,7 +44,8 @@ INLINE void add_step(const int f, const uint8_t *const w[ROWS], const float *x, 
     }
 }
 
-INLINE void add_rest(const int f, const uint8_t *const w[ROWS], const float *x, int64_t ld, size_t count, const int tokens, sums s) {
+INLINE void add_rest(const int f, const uint8_t *const w[ROWS], const float *x, int64_t ld, size_t count, const int tokens,
+                     sums s) {
     uint8_t last[ROWS][STEP * 4] = {{0}};
     float   last_x[MOST_TOKENS][STEP] = {{0}};
     for (int r = 0; r < ROWS; r++) memcpy(last[r], w[r], count * (f == F32 ? 4 : 2));
@@ -53,7 +54,8 @@ INLINE void add_rest(const int f, const uint8_t *const w[ROWS], const float *x, 
 }
 
 /* Rows at w and at w + stride, which may be 0: y[0] and y[next]. */
-INLINE void two_rows(const int f, const uint8_t *w, int64_t stride, const float *x, int64_t ld, int64_t cols, const int tokens, float *y, int64_t ldy, int64_t next) {
+INLINE void two_rows(const int f, const uint8_t *w, int64_t stride, const float *x, int64_t ld, int64_t cols, const int tokens,
+                     float *y, int64_t ldy, int64_t next) {
     const int      bytes = STEP * (f == F32 ? 4 : 2);
     const uint8_t *b[ROWS] = {w, w + stride};
     sums           s;
@@ -74,17 +76,19 @@ INLINE void two_rows(const int f, const uint8_t *w, int64_t stride, const float 
 }
 
 INLINE void all_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {
+    const float  *x = act->x;
+    const int64_t ld = act->ld, cols = act->cols;
     for (int64_t r = 0; r < rows; r += ROWS, w += ROWS * stride, y += ROWS) {
         const int64_t other = r + 1 < rows; /* a row that is left goes with itself */
         int64_t       t = 0;
-        for (; t + 2 <= act->n; t += 2) two_rows(f, w, other * stride, act->x + t * act->ld, act->ld, act->cols, 2, y + t * ldy, ldy, other);
-        if (t < act->n) two_rows(f, w, other * stride, act->x + t * act->ld, act->ld, act->cols, 1, y + t * ldy, ldy, other);
+        for (; t + 2 <= act->n; t += 2) two_rows(f, w, other * stride, x + t * ld, ld, cols, 2, y + t * ldy, ldy, other);
+        if (t < act->n) two_rows(f, w, other * stride, x + t * ld, ld, cols, 1, y + t * ldy, ldy, other);
     }
 }
 
-#define KERNEL(name, f)                                                                                                             \
-    static void name(const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {                  \
-        all_rows(f, w, stride, rows, act, y, ldy);                                                                                   \
+#define KERNEL(name, f)                                                                                                      \
+    static void name(const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {          \
+        all_rows(f, w, stride, rows, act, y, ldy);                                                                           \
     }
 KERNEL(f32_rows, F32)
 KERNEL(f16_rows, F16)

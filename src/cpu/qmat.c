@@ -44,7 +44,7 @@ void leat__qact_init(leat_qact *act, void *memory, const float *x, int64_t n, in
 
 int leat__qact_wanted(int type) { return type != 0 && type != 1 && type != 30; }
 
-/* The orders in which the kernels for few tokens meet weights and scales. */
+/* The orders in which the x86 kernels for few tokens meet weights and scales. */
 static void reorder(leat_qact *act, int64_t token) {
     for (int64_t i = token * act->groups; i < (token + 1) * act->groups; i += 4) {
         const int8_t *q = act->q + GROUP * i;
@@ -68,7 +68,7 @@ static void reorder(leat_qact *act, int64_t token) {
 void leat__qact_round(leat_qact *act, int64_t first, int64_t count) {
     for (int64_t t = first; t < first + count; t++) {
         leat__qdot.round(act, t);
-        if (act->n <= LEAT_QMAT_FEW) reorder(act, t);
+        if (LEAT_CPU_X86 && act->n <= LEAT_QMAT_FEW) reorder(act, t);
     }
 }
 

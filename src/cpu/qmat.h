@@ -38,8 +38,8 @@ typedef struct leat_qact {
     int64_t      groups;        /* of 32, from one token to the next */
     const float *x;             /* [n, ld], the caller's */
     int8_t      *q;             /* [n, groups, 32] */
-    int8_t      *split;         /* for few tokens: q, the halves of 4 groups put together: first halves of groups 4i..4i+3, then their second halves */
-    int8_t      *pairs;         /* for few tokens: q, groups in the order 0 2 1 3 of each 4 */
+    int8_t      *split;         /* x86, few tokens: q, the halves of 4 groups put together: first halves of groups 4i..4i+3, then their second halves */
+    int8_t      *pairs;         /* x86, few tokens: q, groups in the order 0 2 1 3 of each 4 */
     float       *scale;         /* [n, groups]: unit * grain */
     float       *bias;          /* [n, groups]: scale * sum of the 32 q */
     int16_t     *sum;           /* [n, groups, 2] of 16 q */
@@ -47,8 +47,8 @@ typedef struct leat_qact {
     int16_t     *grain;         /* [n, groups, 2] scale / unit, 0..LEAT_QACT_GRAINS, twice */
     uint8_t     *size;          /* for few tokens: [n, groups, 32] |q| */
     float       *lack;          /* for few tokens: [n, groups] scale * sum of the |q| of negative q: what |q| times w lacks where w's bits, not its sign, are turned over */
-    int16_t     *grains;        /* for few tokens: [n, groups / 8, 32] grain 0..3, four zeros, grain 4..7, four zeros of each 8 groups, twice */
-    float       *biases;        /* for few tokens: [n, groups / 8, 16] bias of each 8 groups, twice */
+    int16_t     *grains;        /* x86, few tokens: [n, groups / 8, 32] grain 0..3, four zeros, grain 4..7, four zeros of each 8 groups, twice */
+    float       *biases;        /* x86, few tokens: [n, groups / 8, 16] bias of each 8 groups, twice */
     int32_t     *fours;         /* for few tokens: [n, groups, 8] -32 times the sum of 4 q */
 } leat_qact;
 

@@ -15,6 +15,11 @@ static inline float size_of(const float *x) {
     return vmaxvq_f32(m);
 }
 
+/* v where the mask is set, else 0. */
+static inline float32x4_t only(uint32x4_t mask, float32x4_t v) {
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(v), mask));
+}
+
 static inline int16x8_t eight(const float *x, float factor) {
     int32x4_t a = vcvtnq_s32_f32(vmulq_n_f32(vld1q_f32(x), factor)), b = vcvtnq_s32_f32(vmulq_n_f32(vld1q_f32(x + 4), factor));
     return vqmovn_high_s32(vqmovn_s32(a), b);
@@ -49,16 +54,15 @@ static void round_chunk(const float *x, const leat_qact *act, int64_t g) {
         float32x4_t v = vld1q_f32(size + 4 * i);
         finite[i] = vcleq_f32(v, vdupq_n_f32(3.4028235e38f));
         some[i] = vandq_u32(finite[i], vcgeq_f32(v, vdupq_n_f32(LEAT_QACT_TINY)));
-        most = fmaxf(most, vmaxvq_f32(vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(v), some[i]))));
+        most = fmaxf(most, vmaxvq_f32(only(some[i], v)));
     }
     const float unit = most / (127.0f * LEAT_QACT_GRAINS), step = most > 0 ? LEAT_QACT_GRAINS / most : 0;
     float32x4_t scale[2];
     for (int i = 0; i < 2; i++) {
         float32x4_t grain = vrndpq_f32(vmulq_n_f32(vld1q_f32(size + 4 * i), step));
-        grain = vmaxq_f32(vminq_f32(grain, vdupq_n_f32(LEAT_QACT_GRAINS)), vdupq_n_f32(1));
-        grain = vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(grain), some[i]));
+        grain = only(some[i], vmaxq_f32(vminq_f32(grain, vdupq_n_f32(LEAT_QACT_GRAINS)), vdupq_n_f32(1)));
         scale[i] = vmulq_n_f32(grain, unit);
-        vst1q_f32(factor + 4 * i, vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(vdivq_f32(vdupq_n_f32(1), scale[i])), some[i])));
+        vst1q_f32(factor + 4 * i, only(some[i], vdivq_f32(vdupq_n_f32(1), scale[i])));
         scale[i] = vbslq_f32(finite[i], scale[i], vdupq_n_f32(NAN));
         uint32x4_t whole = vcvtq_u32_f32(grain);
         vst1q_s16(act->grain + 2 * g + 8 * i, vreinterpretq_s16_u32(vsliq_n_u32(whole, whole, 16)));
@@ -68,7 +72,8 @@ static void round_chunk(const float *x, const leat_qact *act, int64_t g) {
     for (int j = 0; j < 8; j++) round_group(x + GROUP * j, factor[j], act, g + j, &total[j], &negative[j]);
     for (int i = 0; i < 2; i++) {
         vst1q_f32(act->bias + g + 4 * i, vmulq_f32(scale[i], vcvtq_f32_s32(vld1q_s32(total + 4 * i))));
-        if (act->n <= LEAT_QMAT_FEW) vst1q_f32(act->lack + g + 4 * i, vmulq_f32(scale[i], vcvtq_f32_s32(vld1q_s32(negative + 4 * i))));
+        if (act->n > LEAT_QMAT_FEW) continue;
+        vst1q_f32(act->lack + g + 4 * i, vmulq_f32(scale[i], vcvtq_f32_s32(vld1q_s32(negative + 4 * i))));
     }
 }
 
