@@ -122,6 +122,10 @@ int cli_open_generator(const cli_args *args, leat_lm **lm) {
     if (!path) return cli_fail("the bundled model %s was not found; name one with --model, or its folder by LEAT_MODELS", BUNDLED);
     int status = cli_open_lm(args, path, cli_int(args, OPT_THREADS), lm);
     free(path);
+    leat_lm_info info = {0};
+    if (status == CLI_DONE) leat_lm_get_info(*lm, &info);
+    if (status == CLI_DONE && cli_int(args, OPT_CONTEXT) > info.train_context)
+        cli_note("the model was made for %d tokens: what it says behind them may be of no use", info.train_context);
     return status;
 }
 

@@ -32,8 +32,8 @@ typedef struct leat_sampling {
     float    top_p;             /* 0.95; 1 = off */
     float    min_p;             /* 0.05; 0 = off */
     float    typical_p;         /* 1 = off */
-    float    repeat_penalty;    /* 1 = off; divides positive logits of recent tokens, multiplies negative ones */
-    float    presence_penalty, frequency_penalty; /* 0 = off; subtracted once, and for each occurrence */
+    float    repeat_penalty;    /* 1 = off, 1e-6 to 1e6; divides positive logits of recent tokens, multiplies negative ones */
+    float    presence_penalty, frequency_penalty; /* 0 = off, -1e6 to 1e6; subtracted once, and for each occurrence */
     int32_t  penalty_last;      /* recent tokens that count, the prompt's included: 64; -1 = all, 0 = none */
     int32_t  mirostat;          /* 0 = off, 1, 2: in place of top-k, typical, top-p and min-p */
     float    mirostat_tau, mirostat_eta; /* 5, 0.1 */

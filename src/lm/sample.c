@@ -12,6 +12,7 @@
 
 #define STREAM 0x6C6D /* of the random numbers: "lm" */
 #define VERY_LIKELY 1e30f
+#define STRONGEST 1e6f /* penalty: no logit becomes infinite by them, or no number */
 #define NEXT_TO_NONE 1e-6f /* so low a temperature that its inverse overflows is none */
 
 void leat_sampling_default(leat_sampling *sampling) {
@@ -84,9 +85,9 @@ int leat__sampling_check(const leat_sampling *o, int32_t vocabulary, leat_error 
     if (!(o->top_p >= 0 && o->top_p <= 1)) return out_of_range(error, "top_p", (double)o->top_p, "0 to 1 (off)");
     if (!(o->min_p >= 0 && o->min_p <= 1)) return out_of_range(error, "min_p", (double)o->min_p, "0 (off) to 1");
     if (!(o->typical_p >= 0 && o->typical_p <= 1)) return out_of_range(error, "typical_p", (double)o->typical_p, "0 to 1 (off)");
-    if (!(o->repeat_penalty > 0 && o->repeat_penalty <= 1e6f)) return out_of_range(error, "repeat_penalty", (double)o->repeat_penalty, "above 0; 1 = off");
-    if (!isfinite(o->presence_penalty)) return out_of_range(error, "presence_penalty", (double)o->presence_penalty, "a number; 0 = off");
-    if (!isfinite(o->frequency_penalty)) return out_of_range(error, "frequency_penalty", (double)o->frequency_penalty, "a number; 0 = off");
+    if (!(o->repeat_penalty >= 1 / STRONGEST && o->repeat_penalty <= STRONGEST)) return out_of_range(error, "repeat_penalty", (double)o->repeat_penalty, "1e-6 to 1e6; 1 = off");
+    if (!(fabsf(o->presence_penalty) <= STRONGEST)) return out_of_range(error, "presence_penalty", (double)o->presence_penalty, "-1e6 to 1e6; 0 = off");
+    if (!(fabsf(o->frequency_penalty) <= STRONGEST)) return out_of_range(error, "frequency_penalty", (double)o->frequency_penalty, "-1e6 to 1e6; 0 = off");
     if (o->penalty_last < -1) return out_of_range(error, "penalty_last", o->penalty_last, "-1 (all) or more");
     if (o->mirostat < 0 || o->mirostat > 2) return out_of_range(error, "mirostat", o->mirostat, "0 (off), 1 or 2");
     if (o->mirostat && !(o->mirostat_tau > 0 && o->mirostat_tau < 100)) return out_of_range(error, "mirostat_tau", (double)o->mirostat_tau, "0 to 100");

@@ -83,13 +83,20 @@ int leat_tokenizer_decode(const leat_tokenizer *t, const int32_t *tokens, int64_
     return out.bytes > capacity ? LEAT_ELIMIT : LEAT_OK;
 }
 
+/* Whether text [bytes >= 1], of which all but the first are continuations, is the beginning of a character and not all of it.  Source: Unicode 15, table 3-7. */
+static int is_begun(const uint8_t *text, size_t bytes) {
+    uint8_t first = text[0];
+    size_t  length = first >= 0xF0 && first < 0xF5 ? 4 : first >= 0xE0 && first < 0xF0 ? 3 : first >= 0xC2 && first < 0xE0 ? 2 : 1;
+    if (bytes >= length) return 0;
+    if (bytes == 1) return 1;
+    uint8_t low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80, high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+    return text[1] >= low && text[1] <= high;
+}
+
 size_t leat_utf8_complete(const char *text, size_t bytes) {
     if (!text) return 0;
-    for (size_t back = 1; back <= 3 && back <= bytes; back++) {
-        uint8_t byte = (uint8_t)text[bytes - back];
-        if ((byte & 0xC0) == 0x80) continue; /* a continuation: its first byte is further left */
-        size_t length = byte >= 0xF0 && byte < 0xF8 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
-        return byte < 0xF8 && length > back ? bytes - back : bytes;
-    }
+    for (size_t back = 1; back <= 3 && back <= bytes; back++)
+        if (((uint8_t)text[bytes - back] & 0xC0) != 0x80) /* else a continuation: its first byte is further left */
+            return is_begun((const uint8_t *)text + bytes - back, back) ? bytes - back : bytes;
     return bytes;
 }

@@ -31,6 +31,7 @@ golden_text() {
 }
 json_fields() {
     generate 0 -p 'Once upon' -n 1 --temp 0 && err_has ', made 1 token, seed' && generate 0 -p 'Once upon' -n 3 --temp 0 && err_has ', made 3 tokens \([0-9.]+/s\), seed' &&
+        generate 0 -p Once -n 1 -c 2049 && err_has 'note: the model was made for 2048 tokens' && generate 0 -p Once -n 1 -c 2048 && ! grep -q 'made for' "$scratch/err" &&
         generate 0 -p 'Once upon' -n 3 --temp 0 --json --kv-type f32 && out_lines 1 && out_has '^\{"prompt_tokens":\[1,403,407\],"tokens":\[261,378,432\],"text":" a time,","finish":"length","seed":[0-9]+,"timings":\{"load_ms":' &&
         out_has '"prompt_n":3,"prompt_ms":[0-9.]+,"prompt_per_second":[0-9.]+,"first_token_ms":[0-9.]+,"predicted_n":3,' &&
         generate 0 -p 'Once upon' -n 1 --temp 0 --json --logprobs 2 &&

@@ -420,7 +420,11 @@ static void test_options_refused(void **state) {
     REFUSE(min_p, NAN, );
     REFUSE(typical_p, -0.1f, );
     REFUSE(repeat_penalty, 0, );
+    REFUSE(repeat_penalty, 1e-45f, ); /* logits would become infinite, and differences of them no number */
+    REFUSE(repeat_penalty, 3e38f, );
     REFUSE(presence_penalty, INFINITY, );
+    REFUSE(presence_penalty, -3e38f, );
+    REFUSE(frequency_penalty, -3e38f, );
     REFUSE(frequency_penalty, NAN, );
     REFUSE(penalty_last, -2, );
     REFUSE(mirostat, 3, );

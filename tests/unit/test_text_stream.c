@@ -118,9 +118,9 @@ static void test_characters(void **state) {
     play(&t, (int32_t[]){byte_token(0x80), byte_token(0xC3), byte_token(0xA9), byte_token(0xFF)}, 4, text);
     assert_string_equal(text, "\xEF\xBF\xBD|\xC3\xA9|\xEF\xBF\xBD|.");
     play(&t, (int32_t[]){byte_token(0xED), byte_token(0xA0), byte_token(0x80), piece("b")}, 4, text); /* a surrogate is none */
-    assert_string_equal(text, "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD|b|.");
+    assert_string_equal(text, "\xEF\xBF\xBD\xEF\xBF\xBD|\xEF\xBF\xBD|b|.");
     play(&t, (int32_t[]){byte_token(0xC0), byte_token(0x80)}, 2, text); /* overlong */
-    assert_string_equal(text, "\xEF\xBF\xBD\xEF\xBF\xBD|.");
+    assert_string_equal(text, "\xEF\xBF\xBD|\xEF\xBF\xBD|.");
     leat__text_fini(&t);
 }
 
@@ -156,6 +156,19 @@ static void test_overlapping_stops(void **state) {
     play(&t, (int32_t[]){6, byte_token(0xC3), byte_token(0xA9)}, 3, text); /* a stop inside of a character: its first half is never shown */
     assert_string_equal(text, "c|!");
     leat__text_fini(&t);
+}
+
+/* Every pair and some longer beginnings: whole where they cannot be finished, else cut where the character begins. */
+static void test_complete(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t      complete;
+    } cases[] = {{"", 0}, {"a", 1}, {"a\xC3", 1}, {"a\xC3\xA9", 3}, {"\xE2\x82", 0}, {"\xE2\x82\xAC", 3}, {"x\xF0\x9F\x98", 1}, {"x\xF0\x9F\x98\x80", 5}, {"\xC1", 1}, {"\xC0", 1},
+                 {"\xF5", 1}, {"\xF7\x80\x80", 3}, {"\xFF", 1}, {"\xE0\x80", 2}, {"\xE0\xA0", 0}, {"\xED\xA0", 2}, {"\xED\x9F", 0}, {"\xF0\x80", 2}, {"\xF0\x90\x80", 0}, {"\xF4\x90", 2},
+                 {"\xF4\x8F\xBF", 0}, {"\x80\x80\x80", 3}, {"\x80\x80\x80\x80", 4}, {"\xC3\xA9\xA9", 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (leat_utf8_complete(cases[i].text, strlen(cases[i].text)) != cases[i].complete) fail_msg("case %zu: %zu", i, leat_utf8_complete(cases[i].text, strlen(cases[i].text)));
 }
 
 static void test_refused(void **state) {
@@ -232,7 +245,7 @@ static void test_random(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain), cmocka_unit_test(test_characters), cmocka_unit_test(test_stops),
-        cmocka_unit_test(test_overlapping_stops), cmocka_unit_test(test_refused), cmocka_unit_test(test_random),
+        cmocka_unit_test(test_overlapping_stops), cmocka_unit_test(test_complete), cmocka_unit_test(test_refused), cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests_name("text_stream", tests, open_vocabulary, close_vocabulary);
 }
