@@ -1,6 +1,6 @@
 /* qdot.h - rows of stored weights times a few vectors: the kernels under qmat.h.
  *
- *   round   token t of X to 8 bits, as qmat.h says: fills all but split, pairs, grains and biases.  All variants give the same bits.
+ *   round   token t of X to 8 bits, as qmat.h says: fills all but split, pairs, grains and biases.  All variants give the same bits (only that of AVX2 fills twice and eights).
  *   rows    y[t * ldy + r] = W[r] . X[t], r < rows, t < act->n <= LEAT_QMAT_FEW; one entry for each of GGUF's numbers, NULL where there is no such format
  *
  * A row's value depends on the row and the token alone, not on its neighbours in the call.  Nothing is read behind the last row. */
@@ -23,12 +23,10 @@ typedef struct leat_qdot_kernels {
 extern leat_qdot_kernels leat__qdot;
 void leat__qdot_init(leat_isa level);
 void leat__qdot_fill_ref(leat_qdot_kernels *table);
-void leat__qdot_fill_avx2(leat_qdot_kernels *table);
 void leat__qdotwide_fill_avx2(leat_qdot_kernels *table);
-void leat__qdotk_fill_avx2(leat_qdot_kernels *table);
+void leat__qdotpair_fill_avx2(leat_qdot_kernels *table);
 void leat__qdotfloat_fill_avx2(leat_qdot_kernels *table);
 void leat__qdot_round_avx2(const leat_qact *act, int64_t t);
-void leat__qdot_fill_avx512vnni(leat_qdot_kernels *table);
 void leat__qdotwide_fill_avx512vnni(leat_qdot_kernels *table);
 void leat__qdotgrain_fill_avx512vnni(leat_qdot_kernels *table);
 void leat__qdot_fill_neon(leat_qdot_kernels *table);

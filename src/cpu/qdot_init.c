@@ -6,12 +6,10 @@ leat_qdot_kernels leat__qdot;
 void leat__qdot_init(leat_isa level) {
     leat__qdot_fill_ref(&leat__qdot);
 #if LEAT_CPU_X86
-    if (level >= LEAT_ISA_AVX2) leat__qdot_fill_avx2(&leat__qdot);
     if (level >= LEAT_ISA_AVX2) leat__qdotwide_fill_avx2(&leat__qdot);
-    if (level >= LEAT_ISA_AVX2) leat__qdotk_fill_avx2(&leat__qdot);
+    if (level >= LEAT_ISA_AVX2) leat__qdotpair_fill_avx2(&leat__qdot);
     if (level >= LEAT_ISA_AVX2) leat__qdotfloat_fill_avx2(&leat__qdot);
     if (level >= LEAT_ISA_AVX2) leat__qdot.round = leat__qdot_round_avx2;
-    if (level >= LEAT_ISA_AVX512VNNI) leat__qdot_fill_avx512vnni(&leat__qdot);
     if (level >= LEAT_ISA_AVX512VNNI) leat__qdotwide_fill_avx512vnni(&leat__qdot);
     if (level >= LEAT_ISA_AVX512VNNI) leat__qdotgrain_fill_avx512vnni(&leat__qdot);
 #elif LEAT_CPU_ARM

@@ -260,4 +260,5 @@ ROWS(q6_k_rows, Q6_K)
 void leat__qdotgrain_fill_avx512vnni(leat_qdot_kernels *table) {
     table->rows[Q4_K] = q4_k_rows;
     table->rows[Q6_K] = q6_k_rows;
+    table->isa = LEAT_ISA_AVX512VNNI;
 }

@@ -1,4 +1,4 @@
-/* qdotwide_avx512vnni.c - the formats that decode meets most, 64 weights at once; the numbers are those of qdot_tmpl.h but for the order of sums.
+/* qdotwide_avx512vnni.c - the formats that decode meets most, 64 weights at once.
  *
  * The weights of Q8_0 and Q4_0 begin at any byte: loads that straddle cache lines, and not arithmetic, are the limit.  So blocks are taken by few long loads and put in
  * place by one permutation, and what is loaded for the scales of a chunk is kept for its weights.  A chunk's scales are made while the one before is
@@ -46,20 +46,20 @@ INLINE __m256 scales_of_18(const __m512i raw[2]) {
 }
 
 INLINE void open_front(const int f, const uint8_t *b, const chunk *x, const int tokens, front *next, sums *s) {
-    factors w;
+    __m256 w;
     if (f == Q4_0 || f == IQ4_NL) {
         next->raw[0] = load64(b);
         next->raw[1] = load64(b + 72);
-        w.scale[0] = scales_of_18(next->raw);
+        w = scales_of_18(next->raw);
     } else {
-        scales(f, b, &w);
+        w = f == Q8_0 ? eight_halves(b, small_bytes(f)) : iq4_xs_scales(b);
     }
 #pragma GCC unroll 4
     for (int t = 0; t < tokens; t++) {
         __m256 scale = _mm256_loadu_ps(x->scale + t * x->groups);
         __m256 bias = _mm256_loadu_ps(x->bias + t * x->groups);
-        next->scale[t] = widened(_mm256_mul_ps(w.scale[0], scale));
-        s->minimum[t] = widened(_mm256_fmadd_ps(w.scale[0], bias, _mm512_castps512_ps256(s->minimum[t])));
+        next->scale[t] = widened(_mm256_mul_ps(w, scale));
+        s->minimum[t] = widened(_mm256_fmadd_ps(w, bias, _mm512_castps512_ps256(s->minimum[t])));
     }
 }
 
@@ -80,8 +80,6 @@ INLINE __m512i wide_steps(__m512i q) {
     __m128i table = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(const void *)leat__iq4_steps), _mm_set1_epi8((char)SIGNED_OFFSET));
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), q);
 }
-
-INLINE __m128i load16(const uint8_t *p) { return _mm_loadu_si128((const __m128i *)(const void *)p); }
 
 /* 16 bytes at b of each of 4 blocks of Q8_0. */
 INLINE __m512i four_pieces(const uint8_t *b) {

@@ -50,6 +50,8 @@ typedef struct leat_qact {
     int16_t     *grains;        /* x86, few tokens: [n, groups / 8, 32] grain 0..3, four zeros, grain 4..7, four zeros of each 8 groups, twice */
     float       *biases;        /* x86, few tokens: [n, groups / 8, 16] bias of each 8 groups, twice */
     int32_t     *fours;         /* for few tokens: [n, groups, 8] -32 times the sum of 4 q */
+    int8_t      *twice;         /* for few tokens, of AVX2: [n, groups, 2, 32] q, each 16 of them twice */
+    int16_t     *eights;        /* for few tokens, of AVX2: [n, groups / 4, 2, 16] 32 times sums of 8 q, in the order of qdotpair_avx2.c's sums of Q6_K */
 } leat_qact;
 
 /* Bytes of the memory for X rounded, of n tokens; LEAT_ALIGN-aligned. */

@@ -48,6 +48,8 @@ static inline void round_group(const float *x, float factor, const leat_qact *ac
     _mm256_storeu_si256((__m256i *)(void *)(act->q + GROUP * g), bytes);
     if (act->n <= LEAT_QMAT_FEW) {
         _mm256_storeu_si256((__m256i *)(void *)(act->size + GROUP * g), sizes);
+        _mm256_storeu_si256((__m256i *)(void *)(act->twice + 2 * GROUP * g), _mm256_permute2x128_si256(bytes, bytes, 0x00));
+        _mm256_storeu_si256((__m256i *)(void *)(act->twice + 2 * GROUP * g + GROUP), _mm256_permute2x128_si256(bytes, bytes, 0x11));
         __m256i twos = _mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes);
         _mm256_storeu_si256((__m256i *)(void *)(act->fours + 8 * g), _mm256_madd_epi16(twos, _mm256_set1_epi16(-32)));
     }
@@ -55,6 +57,24 @@ static inline void round_group(const float *x, float factor, const leat_qact *ac
     act->sum[2 * g + 1] = (int16_t)(high - 16 * 128);
     *total = low + high - 32 * 128;
     *negative = (sizes_low + sizes_high - *total) / 2;
+}
+
+/* Sums of pairs of bytes of 16, 8 for each: 4 and 4. */
+static inline __m256i halves_of_16(const int8_t *twice) {
+    const __m256i one = _mm256_set1_epi8(1);
+    __m256i       u = _mm256_maddubs_epi16(one, _mm256_loadu_si256((const __m256i *)(const void *)twice));
+    __m256i       v = _mm256_maddubs_epi16(one, _mm256_loadu_si256((const __m256i *)(const void *)(twice + GROUP)));
+    return _mm256_add_epi16(_mm256_unpacklo_epi64(u, v), _mm256_unpackhi_epi64(u, v));
+}
+
+/* leat_qact: eights, of 4 groups. */
+static void sum_eights(const leat_qact *act, int64_t g) {
+    for (int k = 0; k < 2; k++) {
+        const int8_t *twice = act->twice + 2 * GROUP * (g + k);
+        __m256        u = _mm256_castsi256_ps(halves_of_16(twice)), v = _mm256_castsi256_ps(halves_of_16(twice + 4 * GROUP));
+        __m256i       sum = _mm256_add_epi16(_mm256_castps_si256(_mm256_shuffle_ps(u, v, 0x88)), _mm256_castps_si256(_mm256_shuffle_ps(u, v, 0xdd)));
+        _mm256_storeu_si256((__m256i *)(void *)(act->eights + 8 * g + 16 * k), _mm256_slli_epi16(sum, 5));
+    }
 }
 
 /* 256 elements, groups from g on. */
@@ -76,7 +96,10 @@ static void round_chunk(const float *x, const leat_qact *act, int64_t g) {
     _mm256_storeu_si256((__m256i *)(void *)(act->grain + 2 * g), _mm256_or_si256(whole, _mm256_slli_epi32(whole, 16)));
     _mm256_storeu_ps(act->scale + g, scale);
     _mm256_storeu_ps(act->bias + g, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_load_si256((const __m256i *)(const void *)total))));
-    if (act->n <= LEAT_QMAT_FEW) _mm256_storeu_ps(act->lack + g, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_load_si256((const __m256i *)(const void *)negative))));
+    if (act->n > LEAT_QMAT_FEW) return;
+    _mm256_storeu_ps(act->lack + g, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_load_si256((const __m256i *)(const void *)negative))));
+    sum_eights(act, g);
+    sum_eights(act, g + 4);
 }
 
 void leat__qdot_round_avx2(const leat_qact *act, int64_t t) {
