@@ -25,8 +25,8 @@ enum { TYPE_F32 = 0, TYPE_F16 = 1, TYPE_BF16 = 30 };
 /* Scratch of a thread. */
 typedef struct panel {
     _Alignas(64) uint8_t bytes[DEPTH * ROWS];            /* [depth / piece][ROWS][piece] */
-    float                scale[DEPTH / 16 * ROWS];       /* [depth / group][ROWS] */
-    float                added[DEPTH / 16 * ROWS];
+    float                scale[DEPTH / 16 * ROWS * 2];   /* [depth / group][width] */
+    float                added[DEPTH / 16 * ROWS * 2];
     uint8_t              q[ROWS][PIECE];                 /* as unpacked */
     float                raw_scale[ROWS][PIECE / 16], raw_added[ROWS][PIECE / 16];
     float                y[TOKENS][ROWS];                /* sums so far */
@@ -60,15 +60,16 @@ static int has_min(leat_qgemm_kind kind) {
 
 /* Columns [k, k + depth) of the panel's rows. */
 static void unpack(const product *p, const leat_qgemm_format *f, int64_t k, int64_t depth, panel *to) {
+    const leat_qgemm_table  *table = &leat__qgemm_kernels;
     const leat_block_format *blocks = leat__block_format(p->w->type);
     int group = halves(f->kind) ? 16 : 32;
     for (int64_t at = 0; at < depth; at += PIECE) {
         int64_t        length = min64(PIECE, depth - at), scales = length / group;
         const uint8_t *from = p->w->data + p->row * p->w->stride + (k + at) / blocks->length * blocks->bytes;
         for (int r = 0; r < p->rows; r++, from += p->w->stride) f->unpack(from, length / 32, to->q[r], to->raw_scale[r], to->raw_added[r]);
-        leat__qgemm_kernels.interleave_bytes(to->q, sizeof to->q[0], length / leat__qgemm_kernels.piece, to->bytes + at * ROWS);
-        leat__qgemm_kernels.interleave(to->raw_scale, sizeof to->raw_scale[0], scales, to->scale + at / group * ROWS);
-        if (has_min(f->kind)) leat__qgemm_kernels.interleave(to->raw_added, sizeof to->raw_added[0], scales, to->added + at / group * ROWS);
+        table->interleave_bytes(to->q, sizeof to->q[0], length / table->piece, to->bytes + at * ROWS);
+        table->interleave_scales(to->raw_scale, sizeof to->raw_scale[0], scales, to->scale + at / group * table->width);
+        if (has_min(f->kind)) table->interleave_scales(to->raw_added, sizeof to->raw_added[0], scales, to->added + at / group * table->width);
     }
 }
 

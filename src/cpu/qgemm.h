@@ -3,7 +3,7 @@
  * Rows go in panels of LEAT_QGEMM_ROWS, the depth in slices of LEAT_QGEMM_DEPTH.  A slice of a panel is unpacked once into the thread's scratch:
  *   bytes   [depth / 4][LEAT_QGEMM_ROWS][4], or more than 4 of a row together (`piece`): the weights' small integers plus the format's offset, so that they are
  *           unsigned; on ARM integers of 8 bits stay signed
- *   scale   [depth / group][LEAT_QGEMM_ROWS] float, group 32 or 16
+ *   scale   [depth / group][LEAT_QGEMM_ROWS] float, group 32 or 16; in the form that the tiles want, at most twice as many (`width`)
  *   added   the same for formats with minima: what is added to each weight of the group
  * and then multiplied with all tokens, a tile of LEAT_QGEMM_ROWS x up to `most` tokens at a time:
  *   Y[t][r] += sum_g scale[g][r] * scale_x[t][g] * (sum_k bytes * q - offset * sum_k q)  +  added[g][r] * scale_x[t][g] * sum_k q
@@ -77,11 +77,12 @@ typedef struct leat_qgemm_table {
     /* Of kinds of 8 bits, NULL where the tiles take them as they are: turns `groups` groups of a panel into signed integers; added [groups][LEAT_QGEMM_ROWS]
      * becomes what the integer sums start from, instead of the offset. */
     void             (*make_signed)(uint8_t *bytes, int64_t groups, int32_t *added);
-    /* to[c][r] = 4 bytes at from + r * stride + 4 * c, r < LEAT_QGEMM_ROWS: scales.  The second one the same with `piece` bytes, a power of two up to 16:
-     * weights, whose columns are a multiple of 32 / piece. */
-    void             (*interleave)(const void *from, int64_t stride, int64_t columns, void *to);
+    /* to[c][r] = `piece` bytes at from + r * stride + piece * c, r < LEAT_QGEMM_ROWS: weights; 4, 8 or 16 bytes, columns a multiple of 32 / piece. */
     void             (*interleave_bytes)(const void *from, int64_t stride, int64_t columns, void *to);
     int                piece;
+    /* The same with floats, `width` of a column: LEAT_QGEMM_ROWS, or twice that where r, r + 1, r, r + 1 stand together. */
+    void             (*interleave_scales)(const void *from, int64_t stride, int64_t columns, void *to);
+    int                width;
 } leat_qgemm_table;
 
 extern leat_qgemm_table leat__qgemm_kernels;

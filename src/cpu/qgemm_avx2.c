@@ -70,7 +70,7 @@ static void interleave(const void *from, int64_t stride, int64_t columns, void *
 
 void leat__qgemm_fill_avx2(leat_qgemm_table *table) {
     table->isa = "avx2";
-    table->interleave = table->interleave_bytes = interleave;
+    table->interleave_bytes = table->interleave_scales = interleave;
     table->make_signed = make_signed;
     memcpy(table->format, unpackers, sizeof unpackers);
     SET_TILES(32_4, LEAT_QGEMM_32_4, 4)

@@ -67,7 +67,7 @@ static void interleave(const void *from, int64_t stride, int64_t columns, void *
 /* Over avx2's, whose unpacked form is the same. */
 void leat__qgemm_fill_avx512(leat_qgemm_table *table) {
     table->isa = "avx512";
-    table->interleave = table->interleave_bytes = interleave;
+    table->interleave_bytes = table->interleave_scales = interleave;
     table->make_signed = make_signed;
     SET_TILES(32_4, LEAT_QGEMM_32_4, 4)
     SET_TILES(32_6, LEAT_QGEMM_32_5, 4)

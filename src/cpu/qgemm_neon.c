@@ -101,8 +101,8 @@ static void interleave_16(const void *from, int64_t stride, int64_t columns, voi
 void leat__qgemm_fill_neon(leat_qgemm_table *table) {
     table->isa = "neon";
     table->piece = PIECE;
-    table->interleave = interleave;
     table->interleave_bytes = interleave_16;
+    table->interleave_scales = interleave;
     memcpy(table->format, unpackers, sizeof unpackers);
     SET_TILES(32_4, LEAT_QGEMM_32_4, 6)
     SET_TILES(32_5, LEAT_QGEMM_32_5, 6)

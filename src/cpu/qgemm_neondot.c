@@ -41,7 +41,7 @@ DEFINE_TILES(16_min, 1, 8, 1)
 void leat__qgemm_fill_neondot(leat_qgemm_table *table) {
     table->isa = "neondot";
     table->piece = PIECE;
-    table->interleave_bytes = table->interleave;
+    table->interleave_bytes = table->interleave_scales; /* four bytes each, too */
     SET_TILES(32, LEAT_QGEMM_32_4, 6)
     SET_TILES(32, LEAT_QGEMM_32_5, 6)
     SET_TILES(32, LEAT_QGEMM_32_8, 6)

@@ -1,8 +1,8 @@
 /* qgemm_neoni8mm.c - tiles of 8 rows x 6 tokens, four times, on the matrix product of FEAT_I8MM: two tokens times two rows, eight of each.
  *
- * A panel holds eight bytes of a row together, [depth / 8][ROWS][8], and the tokens are brought into the same form before the loop.  Of 32 registers 12
- * hold sums of integers, 12 sums of floats, 3 activations, up to 4 weights.  With scales of 16 weights two vectors of rows are summed at once, since the halves of a
- * group meet in as many registers again.
+ * A panel holds eight bytes of a row together, [depth / 8][ROWS][8], and the scales of two rows twice; the tokens are brought into the same form before the
+ * loop.  Of 32 registers 12 hold sums of integers, 12 sums of floats, 3 activations, up to 4 weights.  With scales of 16 weights there are 4 tokens, since the
+ * halves of a group meet in 8 more.
  */
 #include "cpu/qgemm.h"
 
@@ -45,11 +45,25 @@ static void interleave_8(const void *from, int64_t stride, int64_t columns, void
     }
 }
 
+/* to[c][r / 2] = floats of rows r, r + 1, r, r + 1 at from + r * stride + 4 * c */
+static void interleave_scales(const void *from, int64_t stride, int64_t columns, void *to) {
+    for (int r = 0; r < ROWS; r += 2) {
+        const float *a = (const float *)(const void *)((const char *)from + r * stride), *b = (const float *)(const void *)((const char *)a + stride);
+        float       *out = (float *)to + 2 * r;
+        for (int64_t c = 0; c < columns; c++, out += WIDTH) {
+            float32x2_t pair = vzip1_f32(vld1_dup_f32(a + c), vld1_dup_f32(b + c));
+            vst1q_f32(out, vcombine_f32(pair, pair));
+        }
+    }
+}
+
 /* Over neon's, whose unpacked form is the same. */
 void leat__qgemm_fill_neoni8mm(leat_qgemm_table *table) {
     table->isa = "neoni8mm";
     table->piece = PIECE;
     table->interleave_bytes = interleave_8;
+    table->interleave_scales = interleave_scales;
+    table->width = WIDTH;
     SET_TILES(32, LEAT_QGEMM_32_4, 6)
     SET_TILES(32, LEAT_QGEMM_32_5, 6)
     SET_TILES(32, LEAT_QGEMM_32_8, 6)

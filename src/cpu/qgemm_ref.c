@@ -39,7 +39,7 @@ static void interleave(const void *from, int64_t stride, int64_t columns, void *
 }
 
 void leat__qgemm_fill_ref(leat_qgemm_table *table) {
-    *table = (leat_qgemm_table){.isa = "ref", .interleave = interleave, .interleave_bytes = interleave, .piece = 4};
+    *table = (leat_qgemm_table){.isa = "ref", .interleave_bytes = interleave, .piece = 4, .interleave_scales = interleave, .width = ROWS};
     memcpy(table->format, unpackers, sizeof unpackers);
     leat_qgemm_tile_fn fns[LEAT_QGEMM_KINDS] = {tile_32, tile_32, tile_32, tile_32_min, tile_32_min, tile_16, tile_16_min};
     for (int k = 0; k < LEAT_QGEMM_KINDS; k++) {

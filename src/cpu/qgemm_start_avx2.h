@@ -4,7 +4,6 @@
 #define AGAIN(s) (s) /* copies of registers cost nothing */
 #define TOKEN_I SETI
 #define TOKEN_F SETF
-#define ROWS_F LOADF
 #define TOKENS_Q(t, s, k) ((t)->q + (k))
 #define TOKENS_LDQ(t) ((t)->ldq)
 #define TOKENS_SCALE(t, s, i, g) SETF((t)->x_scale[(i) * (t)->ldscale + (g)])

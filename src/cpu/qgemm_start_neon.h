@@ -8,10 +8,6 @@
  */
 #include <arm_neon.h>
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("no-schedule-insns") /* before registers are given it brings loads together, and more values than there are registers */
-#endif
-
 #define VI int32x4_t
 #define VF float32x4_t
 #define LOADF vld1q_f32
@@ -43,7 +39,6 @@ INLINE const start *again(const start *s) {
 
 #if PER == 2
 #define LANES 2
-#define ROWS_F(p) vreinterpretq_f32_f64(vld1q_dup_f64((const double *)(const void *)(p)))
 #define TOKENS_Q(t, s, k) (*(s)->q[0] + 2 * (k))
 #define TOKENS_LDQ(t) (2 * LEAT_QGEMM_DEPTH)
 #define LOAD_Y(t, i, row, tokens) load_pair((t)->y + 2 * (i) * (t)->ldy + (row), 2 * (i) + 1 < (tokens) ? (t)->ldy : 0)
@@ -74,7 +69,6 @@ INLINE void pair_up(int8_t to[][16], const int8_t *a, const int8_t *b, int64_t g
 }
 #else
 #define LANES 4
-#define ROWS_F vld1q_f32
 #define TOKENS_Q(t, s, k) ((t)->q + (k))
 #define TOKENS_LDQ(t) ((t)->ldq)
 #define LOAD_Y(t, i, row, tokens) vld1q_f32((t)->y + (i) * (t)->ldy + (row))

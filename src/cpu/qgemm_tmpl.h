@@ -8,7 +8,7 @@
  *
  * T tokens x NV vectors of rows are summed at once; what the accumulators start from, -offset * sum of q, and the tokens' factors of the
  * minima are made before the loop, since together they are one load in it: qgemm_start_avx2.h and qgemm_start_neon.h.  A vector may hold
- * two tokens (PER), if the includer says how the values of rows and tokens are brought into that form.
+ * two tokens (PER) and half as many rows; their scales then stand in the panel in that form.
  */
 #include <string.h>
 
@@ -23,6 +23,7 @@
 #define PER 1 /* tokens of a vector */
 #endif
 #define ROWS LEAT_QGEMM_ROWS
+#define WIDTH (PER * ROWS) /* of a group's scales */
 #define PASSES (ROWS / (NV * LANES))
 #define HALVES (LEAT_QGEMM_DEPTH / 16)
 #ifdef __clang__ /* which takes a number for a factor, not for a limit */
@@ -172,12 +173,12 @@ INLINE void fetch_ahead(leat_qgemm_ahead *a) {
 INLINE void add_minima(VF y[MOST][NV], const start *s, const float *added, int64_t group, const int T) {
     UNROLL_T for (int i = 0; i < T; i++) {
         VF factor = TOKEN_F(s->factor[i][group]);
-        UNROLL_V for (int v = 0; v < NV; v++) y[i][v] = FMA(factor, ROWS_F(added + group * ROWS + v * LANES), y[i][v]);
+        UNROLL_V for (int v = 0; v < NV; v++) y[i][v] = FMA(factor, LOADF(added + WIDTH * group + v * PER * LANES), y[i][v]);
     }
 }
 
 INLINE void group_32(VF y[MOST][NV], const leat_qgemm_tile *t, const start *s, int64_t g, int pass, const int bits, const int min, const int T) {
-    const float *scale = t->scale + g * ROWS + pass * NV * LANES;
+    const float *scale = t->scale + WIDTH * g + pass * NV * PER * LANES;
     VI acc[MOST][NV];
 #ifdef DOT16
     if (bits == 8) open_signed(acc, (const int32_t *)(const void *)t->added + g * ROWS + pass * NV * LANES, T);
@@ -187,21 +188,21 @@ INLINE void group_32(VF y[MOST][NV], const leat_qgemm_tile *t, const start *s, i
     dots(acc, t->bytes + 32 * g * ROWS + pass * NV * LANES * PIECE, TOKENS_Q(t, s, 32 * g), TOKENS_LDQ(t), 8, bits, T);
     UNROLL_T for (int i = 0; i < T; i++) {
         VF x_scale = TOKENS_SCALE(t, s, i, g);
-        UNROLL_V for (int v = 0; v < NV; v++) y[i][v] = FMA(CVT(acc[i][v]), MUL(x_scale, ROWS_F(scale + v * LANES)), y[i][v]);
+        UNROLL_V for (int v = 0; v < NV; v++) y[i][v] = FMA(CVT(acc[i][v]), MUL(x_scale, LOADF(scale + v * PER * LANES)), y[i][v]);
     }
-    if (min) add_minima(y, s, t->added + pass * NV * LANES, g, T);
+    if (min) add_minima(y, s, t->added + pass * NV * PER * LANES, g, T);
 }
 
 INLINE void group_16(VF y[MOST][NV], const leat_qgemm_tile *t, const start *s, int64_t g, int pass, const int bits, const int min, const int T) {
     VF both[MOST][NV];
     UNROLL_V for (int half = 0; half < 2; half++) {
-        const float *scale = t->scale + (2 * g + half) * ROWS + pass * NV * LANES;
+        const float *scale = t->scale + WIDTH * (2 * g + half) + pass * NV * PER * LANES;
         VI acc[MOST][NV];
         open_sums(acc, s, 2 * g + half, T);
         dots(acc, t->bytes + (32 * g + 16 * half) * ROWS + pass * NV * LANES * PIECE, TOKENS_Q(t, s, 32 * g + 16 * half), TOKENS_LDQ(t), 4, bits, T);
         UNROLL_T for (int i = 0; i < T; i++)
             UNROLL_V for (int v = 0; v < NV; v++) {
-                VF w = ROWS_F(scale + v * LANES);
+                VF w = LOADF(scale + v * PER * LANES);
                 both[i][v] = half ? FMA(CVT(acc[i][v]), w, both[i][v]) : MUL(CVT(acc[i][v]), w);
             }
     }
@@ -210,8 +211,8 @@ INLINE void group_16(VF y[MOST][NV], const leat_qgemm_tile *t, const start *s, i
         UNROLL_V for (int v = 0; v < NV; v++) y[i][v] = FMA(both[i][v], x_scale, y[i][v]);
     }
     if (!min) return;
-    add_minima(y, s, t->added + pass * NV * LANES, 2 * g, T);
-    add_minima(y, s, t->added + pass * NV * LANES, 2 * g + 1, T);
+    add_minima(y, s, t->added + pass * NV * PER * LANES, 2 * g, T);
+    add_minima(y, s, t->added + pass * NV * PER * LANES, 2 * g + 1, T);
 }
 
 INLINE void tile(const leat_qgemm_tile *t, const int halves, const int bits, const int min, const int tokens) {
