@@ -37,5 +37,9 @@ void leat_b1_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst
 void leat_b2_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows, int64_t cols);
 void leat_b4_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows, int64_t cols);
 void leat_b8_transpose_avx2(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows, int64_t cols);
+void leat_b1_transpose_neon(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows, int64_t cols);
+void leat_b2_transpose_neon(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows, int64_t cols);
+void leat_b4_transpose_neon(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows, int64_t cols);
+void leat_b8_transpose_neon(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride, int64_t rows, int64_t cols);
 
 #endif
