@@ -39,10 +39,12 @@ void leat__dwconv_f32_init(leat_isa level);
 leat_dwconv_row_fn leat__f32_dwconv_choose_ref(const leat_dwconv *d);
 leat_dwconv_row_fn leat__f32_dwconv_choose_avx2(const leat_dwconv *d);
 leat_dwconv_row_fn leat__f32_dwconv_choose_avx512(const leat_dwconv *d);
+leat_dwconv_row_fn leat__f32_dwconv_choose_neon(const leat_dwconv *d);
 
 void leat_f32_lerp_ref(const float *a, const float *b, float weight, int64_t n, float *y);
 void leat_f32_lerp_avx2(const float *a, const float *b, float weight, int64_t n, float *y);
 void leat_f32_lerp_avx512(const float *a, const float *b, float weight, int64_t n, float *y);
+void leat_f32_lerp_neon(const float *a, const float *b, float weight, int64_t n, float *y);
 
 /* [channels, taps] to [taps, channels]. */
 void leat__f32_dwconv_pack(const float *w, int64_t channels, int64_t taps, float *packed);

@@ -12,6 +12,7 @@ static inline __m256i tail(int64_t n) {
 #define MASK __m256i
 #define LOADU(p) _mm256_loadu_ps(p)
 #define LOADM(p, m) _mm256_maskload_ps(p, m)
+#define LOADE(p, m) LOADM(p, m)
 #define STOREU(p, v) _mm256_storeu_ps(p, v)
 #define STOREM(p, m, v) _mm256_maskstore_ps(p, m, v)
 #define SET1(f) _mm256_set1_ps(f)

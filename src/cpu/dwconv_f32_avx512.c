@@ -8,6 +8,7 @@
 #define MASK __mmask16
 #define LOADU(p) _mm512_loadu_ps(p)
 #define LOADM(p, m) _mm512_maskz_loadu_ps(m, p)
+#define LOADE(p, m) LOADM(p, m)
 #define STOREU(p, v) _mm512_storeu_ps(p, v)
 #define STOREM(p, m, v) _mm512_mask_storeu_ps(p, m, v)
 #define SET1(f) _mm512_set1_ps(f)

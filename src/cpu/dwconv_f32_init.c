@@ -9,6 +9,8 @@ void leat__dwconv_f32_init(leat_isa level) {
 #if LEAT_CPU_X86
     if (level >= LEAT_ISA_AVX2) leat__dwconv_f32 = (leat_dwconv_f32_table){"avx2", leat__f32_dwconv_choose_avx2, leat_f32_lerp_avx2};
     if (level >= LEAT_ISA_AVX512) leat__dwconv_f32 = (leat_dwconv_f32_table){"avx512", leat__f32_dwconv_choose_avx512, leat_f32_lerp_avx512};
+#elif LEAT_CPU_ARM
+    if (level >= LEAT_ISA_NEON) leat__dwconv_f32 = (leat_dwconv_f32_table){"neon", leat__f32_dwconv_choose_neon, leat_f32_lerp_neon};
 #endif
 }
 

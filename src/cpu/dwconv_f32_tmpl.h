@@ -1,5 +1,5 @@
 /* dwconv_f32_tmpl.h - depthwise convolution over a vector type: a tile of output pixels by one vector of channels, channels innermost in
- * memory and in the loop; included by dwconv_f32_{avx2,avx512}.c.
+ * memory and in the loop; included by dwconv_f32_{avx2,avx512,neon}.c.
  *
  * For a tile of P pixels and a kernel row of KW, the (P-1)*stride + KW input vectors are loaded once and used by all the pixels that
  * see them: 3x3 stride 1 with P = 8 makes 72 FMA from 39 loads.  P is chosen so that a row falls into tiles with the least overlap: the
@@ -7,7 +7,7 @@
  * right padding take zeros for the columns outside.  16 and 32 channels, the blocks of the fused inverted residual, have the distance
  * of pixels as a constant.  Other kernel widths, dilations and rows narrower than a tile take the pixel-by-pixel path.
  *
- * The includer defines V, VEC, MASK and the operations LOADU, LOADM, STOREU, STOREM, SET1, ZERO, ADD, SUB, MIN, MAX, FMADD, TAIL(n) (mask of the
+ * The includer defines V, VEC, MASK and the operations LOADU, LOADM, LOADE (by a mask of all or none), STOREU, STOREM, SET1, ZERO, ADD, SUB, MIN, MAX, FMADD, TAIL(n) (mask of the
  * first n lanes), ALL(condition), AND(a, b) of masks, and NAME(x).
  */
 #define MAX_COLUMNS 20
@@ -49,7 +49,7 @@ INLINE void tile_channels(const dw_tile *t, int64_t c, int64_t channels, int64_t
         for (int k = 0; k < kw; k++) w[k] = load(wr + k * channels, part, mask);
 #pragma GCC unroll 20
         for (int j = 0; j < columns; j++) {
-            V x = load(row + j * step, part || edge, edge ? part ? AND(mask, t->valid[j]) : t->valid[j] : mask);
+            V x = edge && !part ? LOADE(row + j * step, t->valid[j]) : load(row + j * step, part, edge ? AND(mask, t->valid[j]) : mask);
 #pragma GCC unroll 8
             for (int k = j % stride; k < kw; k += stride) {
                 const int i = (j - k) / stride;

@@ -70,6 +70,7 @@ void leat__gemm_f32_init(leat_isa level);
 void leat__gemm_f32_fill_ref(leat_gemm_f32_table *table);
 void leat__gemm_f32_fill_avx2(leat_gemm_f32_table *table);
 void leat__gemm_f32_fill_avx512(leat_gemm_f32_table *table);
+void leat__gemm_f32_fill_neon(leat_gemm_f32_table *table);
 
 /* Writes the runs' addresses of rows [m, m + count) to rows[tap * stride + i]. */
 typedef void (*leat_gemm_rows_fn)(const void *arg, int64_t m, int count, const float **rows, int64_t stride);

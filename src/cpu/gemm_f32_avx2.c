@@ -13,6 +13,7 @@
 #define STORE _mm256_storeu_ps
 #define SET1 _mm256_set1_ps
 #define FMA multiply_add
+#define FMA1(a, b, c) FMA(SET1(a), b, c)
 #define MUL _mm256_mul_ps
 #define ADD _mm256_add_ps
 #define MIN _mm256_min_ps
@@ -22,6 +23,7 @@
 #define H_STORE _mm_storeu_ps
 #define H_SET1 _mm_set1_ps
 #define H_FMA _mm_fmadd_ps
+#define H_FMA1(a, b, c) H_FMA(H_SET1(a), b, c)
 #define H_MUL _mm_mul_ps
 #define H_ADD _mm_add_ps
 #define H_MIN _mm_min_ps

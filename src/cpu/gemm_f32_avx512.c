@@ -14,6 +14,7 @@
 #define STORE _mm512_storeu_ps
 #define SET1 _mm512_set1_ps
 #define FMA _mm512_fmadd_ps
+#define FMA1(a, b, c) FMA(SET1(a), b, c)
 #define MUL _mm512_mul_ps
 #define ADD _mm512_add_ps
 #define MIN _mm512_min_ps
@@ -23,6 +24,7 @@
 #define H_STORE _mm256_storeu_ps
 #define H_SET1 _mm256_set1_ps
 #define H_FMA _mm256_fmadd_ps
+#define H_FMA1(a, b, c) H_FMA(H_SET1(a), b, c)
 #define H_MUL _mm256_mul_ps
 #define H_ADD _mm256_add_ps
 #define H_MIN _mm256_min_ps

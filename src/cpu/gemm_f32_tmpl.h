@@ -1,6 +1,6 @@
-/* gemm_f32_tmpl.h - the register tile of the matrix multiply: a broadcast of A times vectors of B, one text for both widths.
+/* gemm_f32_tmpl.h - the register tile of the matrix multiply: a broadcast of A times vectors of B, one text for all widths.
  *
- * The including file defines V, VEC and the operations on V, and H with the same for half a vector (HALVES 0: never used).  The tile is one
+ * The including file defines V, VEC and the operations on V (FMA1: the first factor a float), and H with the same for half a vector (HALVES 0: never used).  The tile is one
  * inline function whose loops over rows and vectors unroll fully for each constant (mr, nv).  Sums start from the bias, so that a tile ends
  * with its stores; with products of depth 16 all that is not a multiply-add counts.  Rows a fixed distance apart are addressed from one
  * base register in five, since sixteen addresses do not fit the general registers.
@@ -49,8 +49,8 @@ INLINE void step(V acc[MAX_ACC], H low[LEAT_GEMM_MAX_MR], const left *l, const i
     for (int i = 0; i < mr; i++) {
         float value = left_at(l, i, u, strided);
 #pragma GCC unroll 3
-        for (int j = 0; j < full; j++) acc[i * full + j] = FMA(SET1(value), bv[j], acc[i * full + j]);
-        if (half) low[i] = H_FMA(H_SET1(value), bl, low[i]);
+        for (int j = 0; j < full; j++) acc[i * full + j] = FMA1(value, bv[j], acc[i * full + j]);
+        if (half) low[i] = H_FMA1(value, bl, low[i]);
     }
 }
 
@@ -210,11 +210,11 @@ INLINE const float *row_run(V *acc, const float *a, int64_t depth, const float *
     int64_t k = 0;
     for (; k + 4 <= depth; k += 4, b += 4 * nv * VEC) {
 #pragma GCC unroll 12
-        for (int u = 0; u < 4 * nv; u++) acc[u] = FMA(SET1(a[k + u / nv]), LOAD(b + u * VEC), acc[u]);
+        for (int u = 0; u < 4 * nv; u++) acc[u] = FMA1(a[k + u / nv], LOAD(b + u * VEC), acc[u]);
     }
     for (; k < depth; k++, b += nv * VEC) {
 #pragma GCC unroll 3
-        for (int j = 0; j < nv; j++) acc[j] = FMA(SET1(a[k]), LOAD(b + j * VEC), acc[j]);
+        for (int j = 0; j < nv; j++) acc[j] = FMA1(a[k], LOAD(b + j * VEC), acc[j]);
     }
     return b;
 }

@@ -33,5 +33,6 @@ extern leat_pool_kernels leat__pool;
 void leat__pool_init(leat_isa level);
 void leat__pool_init_avx2(leat_pool_kernels *table);
 void leat__pool_init_avx512(leat_pool_kernels *table);
+void leat__pool_init_neon(leat_pool_kernels *table);
 
 #endif

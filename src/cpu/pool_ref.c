@@ -81,5 +81,7 @@ void leat__pool_init(leat_isa level) {
 #if LEAT_CPU_X86
     if (level >= LEAT_ISA_AVX2) leat__pool_init_avx2(&leat__pool);
     if (level >= LEAT_ISA_AVX512) leat__pool_init_avx512(&leat__pool);
+#elif LEAT_CPU_ARM
+    if (level >= LEAT_ISA_NEON) leat__pool_init_neon(&leat__pool);
 #endif
 }

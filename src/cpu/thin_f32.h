@@ -32,5 +32,6 @@ void leat__thin_f32_init(leat_isa level);
 void leat__thin_f32_fill_ref(leat_thin_f32_table *table);
 void leat__thin_f32_fill_avx2(leat_thin_f32_table *table);
 void leat__thin_f32_fill_avx512(leat_thin_f32_table *table);
+void leat__thin_f32_fill_neon(leat_thin_f32_table *table);
 
 #endif

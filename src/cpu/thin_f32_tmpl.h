@@ -1,4 +1,4 @@
-/* thin_f32_tmpl.h - thin products over a vector type; included by thin_f32_{ref,avx2,avx512}.c.
+/* thin_f32_tmpl.h - thin products over a vector type; included by thin_f32_{ref,avx2,avx512,neon}.c.
  *
  * The includer defines V, W, ZERO, LOAD(p), LOAD_PART(p, n) (other lanes zero), FMA(a, b, c), SUM(v), NAME(x) and P1..P4: the pixels of
  * a register tile for 1..4 columns, so that P * N sums hide the latency and still fit the registers.

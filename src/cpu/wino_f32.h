@@ -47,6 +47,7 @@ void leat__wino_f32_init(leat_isa level);
 void leat__wino_f32_fill_ref(leat_wino_f32_table *table);
 void leat__wino_f32_fill_avx2(leat_wino_f32_table *table);
 void leat__wino_f32_fill_avx512(leat_wino_f32_table *table);
+void leat__wino_f32_fill_neon(leat_wino_f32_table *table);
 
 typedef struct leat_wino {
     int          tile;            /* 4 or 2: outputs along one side */

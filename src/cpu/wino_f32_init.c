@@ -9,5 +9,7 @@ void leat__wino_f32_init(leat_isa level) {
 #if LEAT_CPU_X86
     if (level >= LEAT_ISA_AVX2) leat__wino_f32_fill_avx2(&leat__wino_f32);
     if (level >= LEAT_ISA_AVX512) leat__wino_f32_fill_avx512(&leat__wino_f32);
+#elif LEAT_CPU_ARM
+    if (level >= LEAT_ISA_NEON) leat__wino_f32_fill_neon(&leat__wino_f32);
 #endif
 }

@@ -1,4 +1,4 @@
-/* wino_f32_tmpl.h - the tile transforms, written once over a vector type; included by wino_f32_{ref,avx2,avx512}.c.
+/* wino_f32_tmpl.h - the tile transforms, written once over a vector type; included by wino_f32_{ref,avx2,avx512,neon}.c.
  *
  * The includer defines V (vector), W (its floats), LOAD(p), LOAD_PART(p, n), STORE(p, v), STORE_PART(p, v, n), SET(f), ADD, SUB, MUL,
  * FMA(a, b, c) = a * b + c, CLIP(v, lo, hi) and NAME(x).
@@ -46,18 +46,25 @@ static inline void NAME(out4)(const V *m, V *y) {
     y[1] = ADD(SUB(m[1], m[2]), m[3]);
 }
 
+#define UNROLL _Pragma("GCC unroll 6") /* or the tile lives in memory and is copied about */
+
 /* S points a side; one vector of channels. */
 #define IN_VECTOR(S, TRANSFORM, LOADS)                                 \
     do {                                                               \
         V t[S][S];                                                     \
+        UNROLL                                                         \
         for (int j = 0; j < S; j++) {                                  \
             V d[S];                                                    \
+            UNROLL                                                     \
             for (int i = 0; i < S; i++) d[i] = LOADS(px[i * S + j] + k); \
             TRANSFORM(d);                                              \
+            UNROLL                                                     \
             for (int i = 0; i < S; i++) t[i][j] = d[i];                \
         }                                                              \
+        UNROLL                                                         \
         for (int i = 0; i < S; i++) {                                  \
             TRANSFORM(t[i]);                                           \
+            UNROLL                                                     \
             for (int j = 0; j < S; j++) STORE(v + (i * S + j) * v_stride + k, t[i][j]); \
         }                                                              \
     } while (0)
@@ -96,16 +103,21 @@ static inline void NAME(finish)(const leat_wino_out *o, int i, int64_t k, V y, i
 #define OUT_VECTOR(S, R, TRANSFORM)                                    \
     do {                                                               \
         V t[R][S], y[R];                                               \
+        UNROLL                                                         \
         for (int j = 0; j < S; j++) {                                  \
             V m[S];                                                    \
+            UNROLL                                                     \
             for (int i = 0; i < S; i++) m[i] = LOAD(o->m + (i * S + j) * o->m_stride + k); \
             TRANSFORM(m, y);                                           \
+            UNROLL                                                     \
             for (int i = 0; i < R; i++) t[i][j] = y[i];                \
         }                                                              \
         V bias = SET(0);                                               \
         if (o->bias) bias = left >= W ? LOAD(o->bias + k) : LOAD_PART(o->bias + k, left); \
+        UNROLL                                                         \
         for (int i = 0; i < R; i++) {                                  \
             TRANSFORM(t[i], y);                                        \
+            UNROLL                                                     \
             for (int j = 0; j < R; j++) NAME(finish)(o, i * R + j, k, ADD(y[j], bias), left); \
         }                                                              \
     } while (0)
