@@ -3,11 +3,11 @@
  * The including file brings the inner products, of signed bytes:
  *
  *   narrow                      sums of products of a unit (a group of 32 or a half of 16), of weights of 5 bits or less, in lanes
- *   narrow32(w0, x0, w1, x1)    a unit of 32
- *   narrow16(w, x)              a unit of 16
+ *   narrow32(z, w0, x0, w1, x1) a unit of 32; z: four zeros to begin with
+ *   narrow16(z, w, x)           a unit of 16
  *   join_narrow(a, b, c, d)     the totals of four units, one a lane
- *   wide32(w0, x0, w1, x1)      32 weights of up to 8 bits, in four lanes
- *   add16(sum, w, x)            16 weights of up to 7 bits, added to four lanes, in whichever order
+ *   wide32(z, w0, x0, w1, x1)   32 weights of up to 8 bits, in four lanes
+ *   add16(start, w, x)          16 weights of up to 7 bits, added to four lanes, in whichever order
  *
  * Four units are joined by pairwise additions into one vector, so that a conversion and a product with a scale serve 128 weights:
  * three additions take the place of three conversions and three multiply-adds, which have fewer pipes.  Then
@@ -39,44 +39,52 @@ typedef struct chunk {
     const int8_t  *q;
     const float   *scale, *bias, *unit;
     const int16_t *sum, *grain;
-    const int32_t *fours;
+    const int32_t *fours, *zeros;
     int64_t        groups;
 } chunk;
+
+/* Zeros, but the compiler does not know it and loads them for each sum: copies of a zeroed register would take a pipe from the arithmetic.
+ * Q8_0 is bound by loads. */
+INLINE const int32_t *zeros(const int f, chunk *x) {
+    if (f != Q8_0) PIN("r", x->zeros);
+    return x->zeros;
+}
 
 INLINE int32x4_t join(const int32x4_t v[4]) { return vpaddq_s32(vpaddq_s32(v[0], v[1]), vpaddq_s32(v[2], v[3])); }
 
 /* ---- products -------------------------------------------------------------------------------------------------------------- */
 
 /* Totals of four groups of each row; of formats with halves those of first halves, then those of second ones. */
-INLINE void group_sums(const int f, const int8x16_t w[ROWS][4][2], const int8_t *q, int32x4_t total[ROWS][2]) {
+INLINE void group_sums(const int f, const int8x16_t w[ROWS][4][2], chunk *x, const int64_t at, int32x4_t total[ROWS][2]) {
     narrow    n[ROWS][4];
     int32x4_t v[ROWS][4];
 #pragma GCC unroll 4
     for (int j = 0; j < 4; j++) {
-        int8x16_t x0 = vld1q_s8(q + 32 * j), x1 = vld1q_s8(q + 32 * j + 16);
+        int8x16_t x0 = vld1q_s8(x->q + at + 32 * j), x1 = vld1q_s8(x->q + at + 32 * j + 16);
 #pragma GCC unroll 2
         for (int r = 0; r < ROWS; r++) {
-            if (is_wide(f)) v[r][j] = wide32(w[r][j][0], x0, w[r][j][1], x1);
-            else n[r][j] = narrow32(w[r][j][0], x0, w[r][j][1], x1);
+            if (is_wide(f)) v[r][j] = wide32(zeros(f, x), w[r][j][0], x0, w[r][j][1], x1);
+            else n[r][j] = narrow32(zeros(f, x), w[r][j][0], x0, w[r][j][1], x1);
         }
     }
 #pragma GCC unroll 2
     for (int r = 0; r < ROWS; r++) total[r][0] = is_wide(f) ? join(v[r]) : join_narrow(n[r][0], n[r][1], n[r][2], n[r][3]);
 }
 
-INLINE void half_sums(const int f, const int8x16_t w[ROWS][4][2], const int8_t *q, const int32_t *fours,
-                      int32x4_t total[ROWS][2]) {
+INLINE void half_sums(const int f, const int8x16_t w[ROWS][4][2], chunk *x, const int64_t at, int32x4_t total[ROWS][2]) {
+    const int32_t *fours[ROWS] = {x->fours + at / 4, x->fours + at / 4};
+    PIN("r", fours[1]); /* loaded again, not copied, as zeros are */
 #pragma GCC unroll 2
     for (int h = 0; h < 2; h++) {
         narrow    n[ROWS][4];
         int32x4_t v[ROWS][4];
 #pragma GCC unroll 4
         for (int j = 0; j < 4; j++) {
-            int8x16_t x = vld1q_s8(q + 32 * j + 16 * h);
+            int8x16_t some = vld1q_s8(x->q + at + 32 * j + 16 * h);
 #pragma GCC unroll 2
             for (int r = 0; r < ROWS; r++) {
-                if (f == Q6_K) v[r][j] = add16(vld1q_s32(fours + 8 * j + 4 * h), w[r][j][h], x);
-                else n[r][j] = narrow16(w[r][j][h], x);
+                if (f == Q6_K) v[r][j] = add16(fours[r] + 8 * j + 4 * h, w[r][j][h], some);
+                else n[r][j] = narrow16(zeros(f, x), w[r][j][h], some);
             }
         }
 #pragma GCC unroll 2
@@ -97,7 +105,7 @@ INLINE void quad_factors(const int f, const uint8_t *b, float32x4_t *scale, floa
 }
 INLINE int has_bias(const int f) { return f == Q4_0 || f == Q4_1 || f == Q5_1; }
 
-INLINE void add_quad(const int f, const uint8_t *const b[ROWS], const chunk *x, const int tokens, sums *s) {
+INLINE void add_quad(const int f, const uint8_t *const b[ROWS], chunk *x, const int tokens, sums *s) {
     int8x16_t   w[ROWS][4][2];
     float32x4_t scale[ROWS], bias[ROWS];
 #pragma GCC unroll 2
@@ -109,7 +117,7 @@ INLINE void add_quad(const int f, const uint8_t *const b[ROWS], const chunk *x, 
     for (int t = 0; t < tokens; t++) {
         int32x4_t   total[ROWS][2];
         float32x4_t xs = vld1q_f32(x->scale + t * x->groups);
-        group_sums(f, (const int8x16_t(*)[4][2])w, x->q + 32 * t * x->groups, total);
+        group_sums(f, (const int8x16_t(*)[4][2])w, x, 32 * t * x->groups, total);
 #pragma GCC unroll 2
         for (int r = 0; r < ROWS; r++) {
             s->main[t][r] = vfmaq_f32(s->main[t][r], vcvtq_f32_s32(total[r][0]), vmulq_f32(scale[r], xs));
@@ -159,6 +167,9 @@ INLINE float32x4_t add_units(const int f, float32x4_t main, float32x4_t v, float
     return d_is_second(f) ? vfmaq_laneq_f32(main, v, unit, 1) : vfmaq_laneq_f32(main, v, unit, 0);
 }
 
+/* Lanes of Q2_K: its weights come where they lie. */
+static const float q2_shares[4] = {1, 0.25f, 0.0625f, 1};
+
 /* One row and one token. */
 INLINE float32x4_t finish_by_scale(const int f, const int32x4_t total[2][2], const factors *w, float32x4_t unit,
                                    const float *scale, float32x4_t main) {
@@ -170,11 +181,12 @@ INLINE float32x4_t finish_by_scale(const int f, const int32x4_t total[2][2], con
 INLINE float32x4_t finish_by_grain(const int f, const int32x4_t total[2][2], const factors *w, float32x4_t unit,
                                    const side *x, float32x4_t main) {
     int32x4_t a = scaled(f, total[0], w, x, 0), b = scaled(f, total[1], w, x, 1);
-    main = add_units(f, main, f == Q5_K ? vaddq_f32(vcvtq_f32_s32(a), vcvtq_f32_s32(b)) : vcvtq_f32_s32(vaddq_s32(a, b)), unit);
+    float32x4_t v = f == Q5_K ? vaddq_f32(vcvtq_f32_s32(a), vcvtq_f32_s32(b)) : vcvtq_f32_s32(vaddq_s32(a, b));
+    main = add_units(f, main, f == Q2_K ? vmulq_f32(v, vld1q_f32(q2_shares)) : v, unit);
     return has_minima(f) ? vfmsq_laneq_f32(main, vcvtq_f32_s32(minima(f, w, x)), unit, 1) : main;
 }
 
-INLINE void add_chunk(const int f, const uint8_t *const b[ROWS], const chunk *x, const int tokens, sums *s) {
+INLINE void add_chunk(const int f, const uint8_t *const b[ROWS], chunk *x, const int tokens, sums *s) {
     int32x4_t   total[MOST_TOKENS][ROWS][2][2];
     factors     w[ROWS];
     float32x4_t unit[ROWS];
@@ -187,8 +199,8 @@ INLINE void add_chunk(const int f, const uint8_t *const b[ROWS], const chunk *x,
         for (int t = 0; t < tokens; t++) {
             const int64_t at = 32 * t * x->groups + QUAD * k;
             int32x4_t     v[ROWS][2];
-            if (has_halves(f)) half_sums(f, (const int8x16_t(*)[4][2])q, x->q + at, x->fours + at / 4, v);
-            else group_sums(f, (const int8x16_t(*)[4][2])q, x->q + at, v);
+            if (has_halves(f)) half_sums(f, (const int8x16_t(*)[4][2])q, x, at, v);
+            else group_sums(f, (const int8x16_t(*)[4][2])q, x, at, v);
 #pragma GCC unroll 2
             for (int r = 0; r < ROWS; r++) total[t][r][k][0] = v[r][0], total[t][r][k][1] = v[r][1];
         }
@@ -217,7 +229,7 @@ INLINE void look_ahead(const uint8_t *w, const int bytes) {
     for (int i = 0; i < bytes; i += 64) __builtin_prefetch((const void *)((uintptr_t)w + AHEAD + (uintptr_t)i), 0, 2);
 }
 
-INLINE void add_some(const int f, const uint8_t *const b[ROWS], const chunk *x, const int tokens, sums *s) {
+INLINE void add_some(const int f, const uint8_t *const b[ROWS], chunk *x, const int tokens, sums *s) {
     if (is_small(f)) add_quad(f, b, x, tokens, s);
     else add_chunk(f, b, x, tokens, s);
 }
@@ -232,6 +244,8 @@ INLINE void advance(chunk *x, const int step) {
     x->fours += step / 4;
 }
 
+static const int32_t none[4];
+
 /* Rows at w and at w + stride, which may be 0: y[0] and y[next]. */
 INLINE void two_rows(const int f, const uint8_t *w, int64_t stride, const leat_qact *act, int64_t first, const int tokens,
                      float *y, int64_t ldy, int64_t next) {
@@ -239,7 +253,7 @@ INLINE void two_rows(const int f, const uint8_t *w, int64_t stride, const leat_q
     const int64_t  at = first * act->groups;
     const uint8_t *b[ROWS] = {w, w + stride};
     chunk          x = {act->q + 32 * at, act->scale + at, act->bias + at, act->unit + at / 8,
-                        act->sum + 2 * at, act->grain + 2 * at, act->fours + 8 * at, act->groups};
+                        act->sum + 2 * at, act->grain + 2 * at, act->fours + 8 * at, none, act->groups};
     sums           s;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) s.main[i / 2][i % 2] = s.bias[i / 2][i % 2] = vdupq_n_f32(0);

@@ -4,9 +4,10 @@
  *   open_factors(f, b, s)      the integer scales and minima of a chunk
  *   chunk_unit(f, b)           what they are multiples of
  *
- * Weights of Q4_0 and Q6_K come with 8 and 32 added, those of Q5_1 less 16.  Bits are put together by the shifts that insert: what the
- * shift does not reach stays, so that low bits need no mask.  Fifth bits of Q5_0 and Q5_1 and third bits of Q3_K are tested whether they
- * are clear: all ones, shifted in above the low bits, are the -16 (-4) that makes the number signed. */
+ * Weights of Q4_0 and Q6_K come with 8 and 32 added, those of Q5_1 less 16, those of Q2_K times 1, 4, 16, 1 in groups 0..3 of four.
+ * Bits are put together by the shifts that insert: what the shift does not reach stays, so that low bits need no mask.  Fifth bits of
+ * Q5_0 and Q5_1 and third bits of Q3_K are tested whether they are clear: all ones, shifted in above the low bits, are the -16 (-4) that
+ * makes the number signed. */
 #ifndef LEAT_CPU_QDOT_UNPACK_NEON_TMPL_H
 #define LEAT_CPU_QDOT_UNPACK_NEON_TMPL_H
 
@@ -79,12 +80,12 @@ INLINE void unpack_small(const int f, const uint8_t *b, int8x16_t w[2]) {
     else nibbles(f, b + small_bytes(f) - 16, &w[0], &w[1]);
 }
 
-/* Halves h of groups 0..3 of four. */
+/* Halves h of groups 0..3 of four; where they lie, so that those of groups 1 and 2 come 4 and 16 times too large. */
 INLINE void unpack_q2(const uint8_t *b, const int k, const int h, int8x16_t w[4][2]) {
     uint8x16_t raw = vld1q_u8(b + 16 + 32 * k + 16 * h);
     w[0][h] = as_signed(vandq_u8(raw, bytes_of(3)));
-    w[1][h] = as_signed(vandq_u8(vshrq_n_u8(raw, 2), bytes_of(3)));
-    w[2][h] = as_signed(vandq_u8(vshrq_n_u8(raw, 4), bytes_of(3)));
+    w[1][h] = as_signed(vandq_u8(raw, bytes_of(3 << 2)));
+    w[2][h] = as_signed(vandq_u8(raw, bytes_of(3 << 4)));
     w[3][h] = as_signed(vshrq_n_u8(raw, 6));
 }
 
