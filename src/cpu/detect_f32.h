@@ -45,4 +45,9 @@ void leat_f32_overlap_avx2(const leat__boxes *boxes, int64_t i, int64_t n, float
 
 void leat_f32_suppress_avx512(const leat__boxes *boxes, int64_t i, int64_t from, int64_t n, float iou);
 
+float leat_f32_row_max_neon(const float *x, int64_t n, int32_t *arg);
+void leat_f32_column_max_neon(const float *x, int64_t rows, int64_t n, int64_t ld, float *max, int32_t *arg);
+void leat_f32_suppress_neon(const leat__boxes *boxes, int64_t i, int64_t from, int64_t n, float iou);
+void leat_f32_overlap_neon(const leat__boxes *boxes, int64_t i, int64_t n, float *iou);
+
 #endif

@@ -24,5 +24,6 @@ typedef struct leat_quant_kernels {
 extern leat_quant_kernels leat__quant;
 void leat__quant_init(leat_isa level);
 void leat__quant_init_avx2(leat_quant_kernels *table);
+void leat__quant_init_neon(leat_quant_kernels *table);
 
 #endif

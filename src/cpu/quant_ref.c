@@ -42,5 +42,7 @@ void leat__quant_init(leat_isa level) {
                                        requantize_u8_ref, requantize_i8_ref, LEAT_ISA_REF};
 #if LEAT_CPU_X86
     if (level >= LEAT_ISA_AVX2) leat__quant_init_avx2(&leat__quant);
+#elif LEAT_CPU_ARM
+    if (level >= LEAT_ISA_NEON) leat__quant_init_neon(&leat__quant);
 #endif
 }

@@ -21,5 +21,6 @@ extern leat_resize_kernels leat__resize;
 void leat__resize_init(leat_isa level);
 void leat__resize_init_avx2(leat_resize_kernels *table);
 void leat__resize_init_avx512(leat_resize_kernels *table);
+void leat__resize_init_neon(leat_resize_kernels *table);
 
 #endif

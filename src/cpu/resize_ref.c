@@ -24,5 +24,7 @@ void leat__resize_init(leat_isa level) {
 #if LEAT_CPU_X86
     if (level >= LEAT_ISA_AVX2) leat__resize_init_avx2(&leat__resize);
     if (level >= LEAT_ISA_AVX512) leat__resize_init_avx512(&leat__resize);
+#elif LEAT_CPU_ARM
+    if (level >= LEAT_ISA_NEON) leat__resize_init_neon(&leat__resize);
 #endif
 }

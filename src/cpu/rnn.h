@@ -27,6 +27,7 @@ extern leat_rnn_kernels leat__rnn;
 void leat__rnn_init(leat_isa level);
 void leat__rnn_init_avx2(leat_rnn_kernels *table);
 void leat__rnn_init_avx512(leat_rnn_kernels *table);
+void leat__rnn_init_neon(leat_rnn_kernels *table);
 
 static inline int64_t leat__rnn_round(int64_t n) { return (n + LEAT_RNN_ALIGN - 1) / LEAT_RNN_ALIGN * LEAT_RNN_ALIGN; }
 /* Floats of a packed matrix of k rows and n columns: leat__rnn_round(n) * k. */

@@ -39,5 +39,7 @@ void leat__rnn_init(leat_isa level) {
 #if LEAT_CPU_X86
     if (level >= LEAT_ISA_AVX2) leat__rnn_init_avx2(&leat__rnn);
     if (level >= LEAT_ISA_AVX512) leat__rnn_init_avx512(&leat__rnn);
+#elif LEAT_CPU_ARM
+    if (level >= LEAT_ISA_NEON) leat__rnn_init_neon(&leat__rnn);
 #endif
 }
