@@ -1,5 +1,4 @@
-/* transpose_avx2.c - transposition by register tiles: 8x8 of 4, 2 and 1 bytes, 4x4 of 8.
- */
+/* transpose_avx2.c - transposition by register tiles: 8x8 of 4, 2 and 1 bytes, 4x4 of 8. */
 #include "cpu/transpose.h"
 
 #include <immintrin.h>
@@ -10,13 +9,13 @@
 
 static inline __attribute__((always_inline)) void tile_b4(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds) {
     __m256 r[8], t[8];
-    for (int i = 0; i < 4; i++) { /* rows i and i + 4 side by side: saves the cross-lane permutes afterwards */
+    UNROLL for (int i = 0; i < 4; i++) { /* rows i and i + 4 side by side: saves the cross-lane permutes afterwards */
         __m256 lo = _mm256_castps128_ps256(_mm_loadu_ps((const float *)(const void *)(src + i * ss)));
         __m256 hi = _mm256_castps128_ps256(_mm_loadu_ps((const float *)(const void *)(src + i * ss + 16)));
         r[i] = _mm256_insertf128_ps(lo, _mm_loadu_ps((const float *)(const void *)(src + (i + 4) * ss)), 1);
         r[i + 4] = _mm256_insertf128_ps(hi, _mm_loadu_ps((const float *)(const void *)(src + (i + 4) * ss + 16)), 1);
     }
-    for (int h = 0; h < 8; h += 4) {
+    UNROLL for (int h = 0; h < 8; h += 4) {
         t[h + 0] = _mm256_unpacklo_ps(r[h], r[h + 1]);
         t[h + 1] = _mm256_unpackhi_ps(r[h], r[h + 1]);
         t[h + 2] = _mm256_unpacklo_ps(r[h + 2], r[h + 3]);
@@ -42,7 +41,7 @@ static inline __attribute__((always_inline)) void tile_b4_half(const uint8_t *sr
 
 static inline __attribute__((always_inline)) void tile_b8(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds) {
     __m256d r[4];
-    for (int i = 0; i < 4; i++) r[i] = _mm256_loadu_pd((const double *)(const void *)(src + i * ss));
+    UNROLL for (int i = 0; i < 4; i++) r[i] = _mm256_loadu_pd((const double *)(const void *)(src + i * ss));
     __m256d t0 = _mm256_unpacklo_pd(r[0], r[1]), t1 = _mm256_unpackhi_pd(r[0], r[1]);
     __m256d t2 = _mm256_unpacklo_pd(r[2], r[3]), t3 = _mm256_unpackhi_pd(r[2], r[3]);
     _mm256_storeu_pd((double *)(void *)dst, _mm256_permute2f128_pd(t0, t2, 0x20));
@@ -53,16 +52,16 @@ static inline __attribute__((always_inline)) void tile_b8(const uint8_t *src, in
 
 static inline __attribute__((always_inline)) void tile_b2(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds) {
     __m128i r[8], t[8];
-    for (int i = 0; i < 8; i++) r[i] = _mm_loadu_si128((const __m128i *)(const void *)(src + i * ss));
-    for (int i = 0; i < 4; i++) { /* pairs of rows i, i + 4 interleaved: three rounds of the same shuffle transpose 8 rows */
+    UNROLL for (int i = 0; i < 8; i++) r[i] = _mm_loadu_si128((const __m128i *)(const void *)(src + i * ss));
+    UNROLL for (int i = 0; i < 4; i++) { /* pairs of rows i, i + 4 interleaved: three rounds of the same shuffle transpose 8 rows */
         t[2 * i] = _mm_unpacklo_epi16(r[i], r[i + 4]);
         t[2 * i + 1] = _mm_unpackhi_epi16(r[i], r[i + 4]);
     }
-    for (int i = 0; i < 4; i++) {
+    UNROLL for (int i = 0; i < 4; i++) {
         r[2 * i] = _mm_unpacklo_epi16(t[i], t[i + 4]);
         r[2 * i + 1] = _mm_unpackhi_epi16(t[i], t[i + 4]);
     }
-    for (int i = 0; i < 4; i++) {
+    UNROLL for (int i = 0; i < 4; i++) {
         _mm_storeu_si128((__m128i *)(void *)(dst + 2 * i * ds), _mm_unpacklo_epi16(r[i], r[i + 4]));
         _mm_storeu_si128((__m128i *)(void *)(dst + (2 * i + 1) * ds), _mm_unpackhi_epi16(r[i], r[i + 4]));
     }
@@ -70,7 +69,7 @@ static inline __attribute__((always_inline)) void tile_b2(const uint8_t *src, in
 
 static inline __attribute__((always_inline)) void tile_b1(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds) {
     __m128i p[4], q[4];
-    for (int i = 0; i < 4; i++) /* the same shuffle on rows of 8 bytes, two to a register */
+    UNROLL for (int i = 0; i < 4; i++) /* the same shuffle on rows of 8 bytes, two to a register */
         p[i] = _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)(const void *)(src + i * ss)),
                                  _mm_loadl_epi64((const __m128i *)(const void *)(src + (i + 4) * ss)));
     q[0] = _mm_unpacklo_epi8(p[0], p[2]);
@@ -81,7 +80,7 @@ static inline __attribute__((always_inline)) void tile_b1(const uint8_t *src, in
     p[1] = _mm_unpackhi_epi8(q[0], q[2]);
     p[2] = _mm_unpacklo_epi8(q[1], q[3]);
     p[3] = _mm_unpackhi_epi8(q[1], q[3]);
-    for (int i = 0; i < 4; i++) {
+    UNROLL for (int i = 0; i < 4; i++) {
         _mm_storel_epi64((__m128i *)(void *)(dst + 2 * i * ds), p[i]);
         _mm_storel_epi64((__m128i *)(void *)(dst + (2 * i + 1) * ds), _mm_unpackhi_epi64(p[i], p[i]));
     }

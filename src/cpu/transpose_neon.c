@@ -10,10 +10,10 @@
 
 static inline __attribute__((always_inline)) void tile_b1(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds) {
     uint8x8_t r[8], t[8];
-    for (int i = 0; i < 8; i++) r[i] = vld1_u8(src + i * ss);
-    for (int i = 0; i < 4; i++) t[2 * i] = vzip1_u8(r[i], r[i + 4]), t[2 * i + 1] = vzip2_u8(r[i], r[i + 4]);
-    for (int i = 0; i < 4; i++) r[2 * i] = vzip1_u8(t[i], t[i + 4]), r[2 * i + 1] = vzip2_u8(t[i], t[i + 4]);
-    for (int i = 0; i < 4; i++) {
+    UNROLL for (int i = 0; i < 8; i++) r[i] = vld1_u8(src + i * ss);
+    UNROLL for (int i = 0; i < 4; i++) t[2 * i] = vzip1_u8(r[i], r[i + 4]), t[2 * i + 1] = vzip2_u8(r[i], r[i + 4]);
+    UNROLL for (int i = 0; i < 4; i++) r[2 * i] = vzip1_u8(t[i], t[i + 4]), r[2 * i + 1] = vzip2_u8(t[i], t[i + 4]);
+    UNROLL for (int i = 0; i < 4; i++) {
         vst1_u8(dst + 2 * i * ds, vzip1_u8(r[i], r[i + 4]));
         vst1_u8(dst + (2 * i + 1) * ds, vzip2_u8(r[i], r[i + 4]));
     }
@@ -25,10 +25,10 @@ static inline uint64x2_t load_u64(const uint8_t *p) { return vreinterpretq_u64_u
 
 static inline __attribute__((always_inline)) void tile_b2(const uint8_t *src, int64_t ss, uint8_t *dst, int64_t ds) {
     uint16x8_t r[8], t[8];
-    for (int i = 0; i < 8; i++) r[i] = load_u16(src + i * ss);
-    for (int i = 0; i < 4; i++) t[2 * i] = vzip1q_u16(r[i], r[i + 4]), t[2 * i + 1] = vzip2q_u16(r[i], r[i + 4]);
-    for (int i = 0; i < 4; i++) r[2 * i] = vzip1q_u16(t[i], t[i + 4]), r[2 * i + 1] = vzip2q_u16(t[i], t[i + 4]);
-    for (int i = 0; i < 4; i++) {
+    UNROLL for (int i = 0; i < 8; i++) r[i] = load_u16(src + i * ss);
+    UNROLL for (int i = 0; i < 4; i++) t[2 * i] = vzip1q_u16(r[i], r[i + 4]), t[2 * i + 1] = vzip2q_u16(r[i], r[i + 4]);
+    UNROLL for (int i = 0; i < 4; i++) r[2 * i] = vzip1q_u16(t[i], t[i + 4]), r[2 * i + 1] = vzip2q_u16(t[i], t[i + 4]);
+    UNROLL for (int i = 0; i < 4; i++) {
         vst1q_u8(dst + 2 * i * ds, vreinterpretq_u8_u16(vzip1q_u16(r[i], r[i + 4])));
         vst1q_u8(dst + (2 * i + 1) * ds, vreinterpretq_u8_u16(vzip2q_u16(r[i], r[i + 4])));
     }

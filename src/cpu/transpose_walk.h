@@ -8,6 +8,13 @@
 
 #include "cpu/transpose.h"
 
+/* Before the loops of a tile, or gcc keeps its rows on the stack. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
 typedef void (*tile_fn)(const uint8_t *src, int64_t src_stride, uint8_t *dst, int64_t dst_stride);
 
 /* The last tile of a row or column is moved back inside, so that it does again a few elements of its neighbour instead of
