@@ -3,7 +3,7 @@
 
 #include <arm_neon.h>
 
-/* A lane of narrow32 holds 4 products, of narrow16 2: at most 4 * 31 * 127, twice that once two units are added. */
+/* A lane of narrow32 holds 4 products, of narrow16 2: at most 2 * 63 * 127, twice that once two units are added. */
 typedef int16x8_t narrow;
 
 static inline int16x8_t products(int8x16_t w, int8x16_t x) {

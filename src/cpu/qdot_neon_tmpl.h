@@ -2,9 +2,9 @@
  *
  * The including file brings the inner products, of signed bytes:
  *
- *   narrow                      sums of products of a unit (a group of 32 or a half of 16), of weights of 5 bits or less, in lanes
- *   narrow32(z, w0, x0, w1, x1) a unit of 32; z: four zeros to begin with
- *   narrow16(z, w, x)           a unit of 16
+ *   narrow                      sums of products of a unit, a group of 32 or a half of 16, in several lanes
+ *   narrow32(z, w0, x0, w1, x1) a unit of 32, of weights of up to 31; z: four zeros to begin with
+ *   narrow16(z, w, x)           a unit of 16, of weights of up to 63
  *   join_narrow(a, b, c, d)     the totals of four units, one a lane
  *   wide32(z, w0, x0, w1, x1)   32 weights of up to 8 bits, in four lanes
  *   add16(start, w, x)          16 weights of up to 7 bits, added to four lanes, in whichever order
@@ -13,13 +13,12 @@
  * three additions take the place of three conversions and three multiply-adds, which have fewer pipes.  Then
  *
  *   small formats      sums to float, times the product of both sides' scales
- *   Q2_K, Q3_K, Q4_K   times scale times the activations' grain (qmat.h), a chunk added up as integers: a lane holds two groups, at
- *                      most 2 * 32 * 15 * 127 * 63 * 255 in Q4_K, and less in the others, below 2^31
- *   Q5_K               the same, but both groups of a lane would pass 2^31: they are added as floats
+ *   Q2_K to Q5_K       times scale times the activations' grain (qmat.h), a chunk added up as integers: a lane holds two groups, at
+ *                      most 2 * 32 * 16 * 127 * 63 * 255 in Q5_K, and less in the others, below 2^31
  *   Q6_K, IQ4_XS       times scale, below 2^25; to float, times the activations' scale
  *
- * Minima of the K formats are integers too: minimum * grain, 14 bits, times sums of activations.  The offset of Q6_K is where its sums
- * begin (leat_qact: fours), that of Q4_0 is a multiply-add for 128 weights.
+ * Minima of the K formats are integers too: minimum * grain, 14 bits, times sums of activations.  So is the offset of Q5_K; that of Q6_K
+ * is where its sums begin (leat_qact: fours), that of Q4_0 and of Q5_1 a multiply-add for 128 weights.
  * Two rows share the loads of activations, two tokens those of weights.  Values do not depend on who goes with whom: each row and token
  * has its own sums, made in the same order. */
 #ifndef LEAT_CPU_QDOT_NEON_TMPL_H
@@ -141,12 +140,12 @@ INLINE side open_side(const int f, const int16_t *grain, const int16_t *sum) {
     return x;
 }
 
-/* Minima times grains times sums of activations, in four lanes. */
-INLINE int32x4_t minima(const int f, const factors *w, const side *x) {
-    int16x8_t m = vmulq_s16(w->minimum[0], x->grain);
+/* Minima (or scales) times grains times sums of activations, in four lanes. */
+INLINE int32x4_t times_sums(const int f, const int16x8_t minimum[2], const side *x) {
+    int16x8_t m = vmulq_s16(minimum[0], x->grain);
     int32x4_t v = vmlal_high_s16(vmull_s16(vget_low_s16(m), vget_low_s16(x->sum[0])), m, x->sum[0]);
     if (!has_halves(f)) return v;
-    m = vmulq_s16(w->minimum[1], x->grain);
+    m = vmulq_s16(minimum[1], x->grain);
     return vmlal_high_s16(vmlal_s16(v, vget_low_s16(m), vget_low_s16(x->sum[1])), m, x->sum[1]);
 }
 
@@ -181,9 +180,10 @@ INLINE float32x4_t finish_by_scale(const int f, const int32x4_t total[2][2], con
 INLINE float32x4_t finish_by_grain(const int f, const int32x4_t total[2][2], const factors *w, float32x4_t unit,
                                    const side *x, float32x4_t main) {
     int32x4_t a = scaled(f, total[0], w, x, 0), b = scaled(f, total[1], w, x, 1);
-    float32x4_t v = f == Q5_K ? vaddq_f32(vcvtq_f32_s32(a), vcvtq_f32_s32(b)) : vcvtq_f32_s32(vaddq_s32(a, b));
+    float32x4_t v = vcvtq_f32_s32(vaddq_s32(a, b));
+    if (f == Q5_K) v = vfmaq_n_f32(v, vcvtq_f32_s32(times_sums(f, w->scale, x)), 16);
     main = add_units(f, main, f == Q2_K ? vmulq_f32(v, vld1q_f32(q2_shares)) : v, unit);
-    return has_minima(f) ? vfmsq_laneq_f32(main, vcvtq_f32_s32(minima(f, w, x)), unit, 1) : main;
+    return has_minima(f) ? vfmsq_laneq_f32(main, vcvtq_f32_s32(times_sums(f, w->minimum, x)), unit, 1) : main;
 }
 
 INLINE void add_chunk(const int f, const uint8_t *const b[ROWS], chunk *x, const int tokens, sums *s) {

@@ -4,10 +4,10 @@
  *   open_factors(f, b, s)      the integer scales and minima of a chunk
  *   chunk_unit(f, b)           what they are multiples of
  *
- * Weights of Q4_0 and Q6_K come with 8 and 32 added, those of Q5_1 less 16, those of Q2_K times 1, 4, 16, 1 in groups 0..3 of four.
- * Bits are put together by the shifts that insert: what the shift does not reach stays, so that low bits need no mask.  Fifth bits of
- * Q5_0 and Q5_1 and third bits of Q3_K are tested whether they are clear: all ones, shifted in above the low bits, are the -16 (-4) that
- * makes the number signed. */
+ * Weights of Q4_0 and Q6_K come with 8 and 32 added, those of Q5_1 and Q5_K less 16, those of Q2_K times 1, 4, 16, 1 in groups 0..3 of
+ * four.  Bits are put together by the shifts that insert: what the shift does not reach stays, so that low bits need no mask.  Fifth bits
+ * and the third ones of Q3_K are tested whether they are clear: all ones, shifted in above the low bits, are the -16 (-4) that makes the
+ * number signed. */
 #ifndef LEAT_CPU_QDOT_UNPACK_NEON_TMPL_H
 #define LEAT_CPU_QDOT_UNPACK_NEON_TMPL_H
 
@@ -100,15 +100,11 @@ INLINE void unpack_q3(const uint8_t *b, const int k, const int h, int8x16_t w[4]
 
 /* Groups 2i and 2i + 1 of four; their fifth bits are bits 4k + 2i and the next one. */
 INLINE void unpack_q5(const uint8_t *b, const int k, const int i, const int h, int8x16_t w[4][2]) {
-    const int  at = 4 * k + 2 * i;
-    uint8x16_t raw = vld1q_u8(b + 48 + 64 * k + 32 * i + 16 * h), bits = vld1q_u8(b + 16 + 16 * h);
-    uint8x16_t even = at == 0 ? bits : at == 2 ? vshrq_n_u8(bits, 2) : at == 4 ? vshrq_n_u8(bits, 4) : vshrq_n_u8(bits, 6);
-    uint8x16_t odd = at == 0   ? vshlq_n_u8(bits, 3)
-                     : at == 2 ? vshlq_n_u8(bits, 1)
-                     : at == 4 ? vshrq_n_u8(bits, 1)
-                               : vshrq_n_u8(bits, 3);
-    w[2 * i + 1][h] = as_signed(vsriq_n_u8(vandq_u8(odd, bytes_of(16)), raw, 4));
-    w[2 * i][h] = as_signed(vandq_u8(vsliq_n_u8(raw, even, 4), bytes_of(31)));
+    const int  bit = 1 << (4 * k + 2 * i);
+    uint8x16_t raw = vld1q_u8(b + 48 + 64 * k + 32 * i + 16 * h), clear = vmvnq_u8(vld1q_u8(b + 16 + 16 * h));
+    PIN("w", clear);
+    w[2 * i + 1][h] = as_signed(vsriq_n_u8(vtstq_u8(clear, bytes_of(2 * bit)), raw, 4));
+    w[2 * i][h] = as_signed(vsliq_n_u8(raw, vtstq_u8(clear, bytes_of(bit)), 4));
 }
 
 INLINE void unpack_q6(const uint8_t *b, const int k, const int h, int8x16_t w[4][2]) {
