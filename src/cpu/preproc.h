@@ -71,4 +71,14 @@ void leat_f32_to_f16_avx2(const float *in, uint16_t *out, int n);
 void leat_f32_to_u8_avx2(const float *in, uint8_t *out, int n);
 void leat_f32_interleave3_avx2(const float *a, const float *b, const float *c, float *out, int n);
 
+void leat_u8_bilinear_neon(const leat_bilinear *job, float *const out[3]);
+void leat_u8_rows_neon(const uint8_t *rows, int64_t stride, const float *w, int k, float *out, int n);
+void leat_f32_columns_neon(const float *cells, int cell, const int32_t *first, const int32_t *taps, const float *w, float *const out[3], int n);
+void leat_f32_pairs_neon(const float *cells, int cell, const int32_t *first, const float *w, float *const out[2], int n);
+void leat_f32_color_neon(const leat_color *color, float *const yuv[3], float *const out[3], int n);
+void leat_f32_affine_neon(const float *in, float mul, float add, float *out, int n);
+void leat_f32_to_f16_neon(const float *in, uint16_t *out, int n);
+void leat_f32_to_u8_neon(const float *in, uint8_t *out, int n);
+void leat_f32_interleave3_neon(const float *a, const float *b, const float *c, float *out, int n);
+
 #endif

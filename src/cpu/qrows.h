@@ -40,6 +40,7 @@ void leat__qrows_init(leat_isa level);
 void leat__qrows_init_avx2(leat_qrows_kernels *table);
 void leat__qrows_init_avx512(leat_qrows_kernels *table);
 void leat__qrows_init_avx512vnni(leat_qrows_kernels *table);
+void leat__qrows_init_neon(leat_qrows_kernels *table);
 
 static inline int64_t leat__qrows_round(int64_t n) { return (n + LEAT_QROWS_ALIGN - 1) / LEAT_QROWS_ALIGN * LEAT_QROWS_ALIGN; }
 

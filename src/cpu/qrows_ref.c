@@ -102,5 +102,7 @@ void leat__qrows_init(leat_isa level) {
     if (level >= LEAT_ISA_AVX2) leat__qrows_init_avx2(&leat__qrows);
     if (level >= LEAT_ISA_AVX512) leat__qrows_init_avx512(&leat__qrows);
     if (level >= LEAT_ISA_AVX512VNNI) leat__qrows_init_avx512vnni(&leat__qrows);
+#elif LEAT_CPU_ARM
+    if (level >= LEAT_ISA_NEON) leat__qrows_init_neon(&leat__qrows);
 #endif
 }

@@ -60,6 +60,7 @@ void leat__yuv_init(leat_isa level);
     void leat_u8_reorder_##isa(const uint8_t *in, int from, uint8_t *out, int to, int swap, int n);
 LEAT_YUV_DECLARE(ref)
 LEAT_YUV_DECLARE(avx2)
+LEAT_YUV_DECLARE(neon)
 #undef LEAT_YUV_DECLARE
 
 #endif

@@ -14,6 +14,10 @@ void leat__yuv_init(leat_isa level) {
     if (level < LEAT_ISA_AVX2) return;
     leat__yuv = (leat_yuv_table){leat_u8_yuv_from_rgb_avx2, leat_u8_yuv_to_rgb_avx2, leat_u8_split_avx2,
                                  leat_u8_join_avx2,         leat_u8_average_avx2,    leat_u8_reorder_avx2};
+#elif LEAT_CPU_ARM
+    if (level < LEAT_ISA_NEON) return;
+    leat__yuv = (leat_yuv_table){leat_u8_yuv_from_rgb_neon, leat_u8_yuv_to_rgb_neon, leat_u8_split_neon,
+                                 leat_u8_join_neon,         leat_u8_average_neon,    leat_u8_reorder_neon};
 #endif
 }
 

@@ -206,7 +206,8 @@ static void pack_weights(void *block, void *arg) {
 /* The highest level that has a form of its own for these sums. */
 static void name_kernel(leat_op_call *call, const qconv_state *s) {
     leat_isa top = s->depthwise ? LEAT_ISA_AVX2 : s->bytes ? LEAT_ISA_AVX512 : LEAT_ISA_AVX512VNNI;
-    leat__op_name_kernel(call, s->depthwise ? "qconv_depthwise_i16" : s->bytes ? "qconv_u8s8" : "qconv_i16", leat__qrows.isa < top ? leat__qrows.isa : top);
+    leat_isa isa = leat__qrows.isa < top || leat__qrows.isa >= LEAT_ISA_NEON ? leat__qrows.isa : top; /* on ARM one file has them all */
+    leat__op_name_kernel(call, s->depthwise ? "qconv_depthwise_i16" : s->bytes ? "qconv_u8s8" : "qconv_i16", isa);
 }
 
 static int prepare_qconv(leat_op_call *call) {
