@@ -10,7 +10,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *const words[] = {"aa", "ab", "abc", "aaa", "a b", "b", "bc", "end", "the", "\"a", "\"a\"", "\",", "((", "()", "1", "12", "12.5", "\xC3\xA9", ("\xE2\x82\xAC" "a"), "\n", " \n"};
+static const char *const words[] = {"aa", "ab", "abc", "aaa", "a b", "b", "bc", "end", "the", "\"a", "\"a\"", "\",", "((", "()", "1", "12", "12.5", "\xC3\xA9", ("\xE2\x82\xAC" "a"), "\n", " \n",
+                                    "aaaaaaaaaaaaaaaaaaaaaaaa", "abababababababab", "------------------------------", "1234567890123456", "                \n"};
 enum { WORDS = sizeof words / sizeof *words, TOKENS = 259 + WORDS, MASK = (TOKENS + 31) / 32 };
 
 static leat_gguf      *file; /* both live as long as the program */
@@ -62,7 +63,7 @@ static void check_mask(leat_grammar_state *s, leat_grammar *g) {
     int status = leat_grammar_state_mask(s, mask, MASK);
     if (status == LEAT_ELIMIT) return;
     for (int32_t t = 0; t < TOKENS; t++) {
-        char piece[16];
+        char piece[64];
         size_t bytes = 0;
         int want = t == 2 ? leat_grammar_state_may_end(s) : 0, got = mask[t / 32] >> t % 32 & 1;
         if (t > 2 && leat_tokenizer_piece(tokenizer, t, 0, piece, sizeof piece, &bytes) == LEAT_OK) want = leat_grammar_state_allows(s, piece, bytes);

@@ -85,7 +85,10 @@ typedef enum leat_gram_place_kind { LEAT_GRAM_END, LEAT_GRAM_BYTES, LEAT_GRAM_FO
 typedef struct leat_gram_place {
     uint32_t kind;
     uint32_t first, count; /* BYTES: edges; FORK: targets; CALL: first place of the rule, place to come back to */
+    uint32_t alike, depth; /* BYTES: another place, where texts of at most `depth` bytes go as they go here, ends of the rule included; 0 = none */
 } leat_gram_place;
+#define LEAT_GRAM_ALIKE 12u /* bytes at least: fewer help little */
+#define LEAT_GRAM_DEPTHS 256u
 
 /* Masks of one grammar with one vocab, filled as places are met; records are never taken back. */
 typedef struct leat_gram_record {
@@ -159,6 +162,9 @@ struct leat_grammar_vocab {
     int32_t              *twin;   /* [tokens]: the next token with the same text, -1 */
     int32_t              *order;  /* tokens in the order of their nodes */
     uint32_t             *rank;   /* [n_nodes + 1]: how many are in front of a node's own */
+    uint8_t              *deepest; /* [n_nodes]: depth of the deepest node below, or of the node itself; 255 = that or more */
+    int32_t              *by_length; /* tokens, the longest first */
+    uint32_t              longer[LEAT_GRAM_DEPTHS]; /* how many have more bytes */
     int32_t              *ends;
     int32_t               n_ends, tokens;
     uint32_t              words;
@@ -210,7 +216,7 @@ struct leat_grammar_state {
     uint32_t            stamp, n_todo, n_found, n_seen;
     uint32_t           *path;                    /* [depth of the trie + 1] sets on the way */
     char               *piece;                   /* [depth of the trie] */
-    uint32_t           *scratch;                 /* [words] */
+    leat_gram_record   *made;                    /* the last record that was made, kept with the grammar or not */
     uint32_t           *kept[LEAT_GRAM_KEPT], kept_set[LEAT_GRAM_KEPT], next_kept; /* whole masks by set */
 };
 

@@ -31,7 +31,7 @@ static int reserve(leat_gram_build *b, void **block, uint32_t *capacity, uint32_
 uint32_t leat__gram_place(leat_gram_build *b, leat_gram_place_kind kind, uint32_t first, uint32_t count) {
     leat_grammar *g = b->g;
     if (!reserve(b, (void **)&g->places, &b->cap_places, g->n_places, 1, sizeof *g->places, LEAT_GRAM_PLACES)) return 0;
-    g->places[g->n_places] = (leat_gram_place){kind, first, count};
+    g->places[g->n_places] = (leat_gram_place){.kind = kind, .first = first, .count = count};
     g->n_bytes_places += kind == LEAT_GRAM_BYTES;
     return g->n_places++;
 }
@@ -86,7 +86,53 @@ static uint32_t build_alternatives(leat_gram_build *b, const leat_gram_tree *t, 
     return leat__gram_place(b, LEAT_GRAM_FORK, first - count, count);
 }
 
+/* Bytes that the node takes at least, as far as that shows; at most LEAT_GRAM_DEPTHS. */
+static uint32_t least_bytes(const leat_gram_tree *t, const leat_gram_node *n) {
+    uint64_t bytes = 0;
+    switch (n->kind) {
+    case LEAT_GRAM_EMPTY: return 0;
+    case LEAT_GRAM_CLASS: return 1;
+    case LEAT_GRAM_REF: return !t->rules[n->rule].nullable;
+    case LEAT_GRAM_REPEATED: bytes = (uint64_t)n->min * least_bytes(t, n->child); break;
+    case LEAT_GRAM_ALT:
+        bytes = LEAT_GRAM_DEPTHS;
+        for (const leat_gram_node *c = n->child; c; c = c->next) {
+            uint32_t least = least_bytes(t, c);
+            if (least < bytes) bytes = least;
+        }
+        break;
+    default:
+        for (const leat_gram_node *c = n->child; c && bytes < LEAT_GRAM_DEPTHS; c = c->next) bytes += least_bytes(t, c);
+    }
+    return bytes < LEAT_GRAM_DEPTHS ? (uint32_t)bytes : LEAT_GRAM_DEPTHS;
+}
+
+/* Copies of one part of a rule, each with `size` places: copy i, from 0, begins at first + i * stride, and is followed in the text by i others. */
+typedef struct copies {
+    uint32_t first, size, stride, count;
+} copies;
+
+/* Place k of copy i leads where place k of the copy `to` does for at least `depth` bytes. */
+static void link_copy(leat_grammar *g, const copies *c, uint32_t i, uint32_t to, uint64_t depth) {
+    uint32_t most = depth < LEAT_GRAM_DEPTHS - 1 ? (uint32_t)depth : LEAT_GRAM_DEPTHS - 2;
+    if (most < LEAT_GRAM_ALIKE) return;
+    for (uint32_t k = 0; k < c->size; k++) {
+        leat_gram_place *p = &g->places[c->first + i * c->stride + k];
+        if (p->kind == LEAT_GRAM_BYTES && p->depth < most) p->alike = to + k, p->depth = most;
+    }
+}
+
+/* Two copies can be told apart when the one that is followed by fewer comes to their end: each of those that follow it takes `least` bytes, and where the part may end
+ * behind any of them, at least a byte of its own came before.  Where it may not, the shorter one may be over as soon as they are. */
+static void link_copies(leat_grammar *g, const copies *optional, const copies *needed, uint32_t least) {
+    uint32_t last = optional->count ? optional->first + (optional->count - 1) * optional->stride : 0;
+    for (uint32_t i = 0; i + 1 < optional->count; i++) link_copy(g, optional, i, last, 1 + (uint64_t)i * least);
+    for (uint32_t i = 0; i + 1 < needed->count; i++) link_copy(g, needed, i, needed->first + (needed->count - 1) * needed->stride, (uint64_t)i * least);
+    if (optional->count && needed->count && optional->size == needed->size) link_copy(g, needed, 0, last, 1 + (uint64_t)(optional->count - 1) * least);
+}
+
 static uint32_t build_repeated(leat_gram_build *b, const leat_gram_tree *t, const leat_gram_node *n, uint32_t next) {
+    copies optional = {0}, needed = {0};
     if (n->max == LEAT_GRAM_FOREVER) {
         uint32_t first = targets_room(b, 2), loop = leat__gram_place(b, LEAT_GRAM_FORK, first, 2);
         if (b->status) return 0;
@@ -97,15 +143,21 @@ static uint32_t build_repeated(leat_gram_build *b, const leat_gram_tree *t, cons
     } else {
         uint32_t after = next;
         for (uint32_t i = n->min; i < n->max && !b->status; i++) {
-            uint32_t both[2] = {build(b, t, n->child, next), after};
+            uint32_t at = b->g->n_places, both[2] = {build(b, t, n->child, next), after};
             if (both[0] == next) break; /* the empty text, however often */
+            if (i == n->min) optional = (copies){.first = at, .size = b->g->n_places - at, .stride = b->g->n_places - at + 1};
+            optional.count++;
             next = leat__gram_fork(b, both, 2);
         }
     }
     for (uint32_t i = 0, before; i < n->min && !b->status; i++) {
+        uint32_t at = b->g->n_places;
         before = next;
         if ((next = build(b, t, n->child, next)) == before) break;
+        if (i == 0) needed = (copies){.first = at, .size = b->g->n_places - at, .stride = b->g->n_places - at};
+        needed.count++;
     }
+    if (!b->status && optional.count + needed.count > LEAT_GRAM_ALIKE / 2) link_copies(b->g, &optional, &needed, least_bytes(t, n->child));
     return next;
 }
 

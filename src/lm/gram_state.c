@@ -240,10 +240,11 @@ static int take_memory(leat_grammar_state *s) {
     s->path = leat__alloc(((size_t)s->vocab->depth + 1) * sizeof *s->path, LEAT_MEMORY_PLAN);
     s->piece = leat__alloc((size_t)s->vocab->depth + 1, LEAT_MEMORY_PLAN);
     s->direct = leat__alloc(LEAT_GRAM_WAYS * sizeof *s->direct, LEAT_MEMORY_PLAN);
-    s->scratch = leat__alloc(s->vocab->words * sizeof *s->scratch, LEAT_MEMORY_PLAN);
-    int all = s->path && s->piece && s->scratch && s->direct;
-    for (int i = 0; i < LEAT_GRAM_KEPT; i++) all &= (s->kept[i] = leat__alloc(s->vocab->words * sizeof *s->scratch, LEAT_MEMORY_PLAN)) != NULL;
-    return all && (s->masks = leat__gram_masks(s->g, s->vocab)) != NULL;
+    s->masks = leat__gram_masks(s->g, s->vocab);
+    if (s->masks) s->made = leat__alloc(s->masks->stride, LEAT_MEMORY_PLAN);
+    int all = s->path && s->piece && s->made && s->direct;
+    for (int i = 0; i < LEAT_GRAM_KEPT; i++) all &= (s->kept[i] = leat__alloc(s->vocab->words * sizeof *s->kept[i], LEAT_MEMORY_PLAN)) != NULL;
+    return all;
 }
 
 int leat_grammar_state_open(leat_grammar *grammar, leat_grammar_vocab *vocab, leat_grammar_state **state, leat_error *error) {
@@ -268,7 +269,7 @@ int leat_grammar_state_open(leat_grammar *grammar, leat_grammar_vocab *vocab, le
 void leat_grammar_state_close(leat_grammar_state *s) {
     if (!s) return;
     void *const blocks[] = {s->configs, s->stacks, s->sets, s->moves, s->set_table, s->stack_table, s->map, s->todo, s->found, s->seen, s->seen_at,
-                            s->path, s->piece, s->scratch, s->direct};
+                            s->path, s->piece, s->made, s->direct};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) leat__free(blocks[i]);
     for (int i = 0; i < LEAT_GRAM_KEPT; i++) leat__free(s->kept[i]);
     leat_grammar_close(s->g);

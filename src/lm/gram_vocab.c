@@ -65,7 +65,9 @@ static int count_nodes(leat_grammar_vocab *v, const piece_ref *refs, uint32_t co
     v->twin = leat__alloc((size_t)v->tokens * sizeof *v->twin, LEAT_MEMORY_GRAPH);
     v->order = leat__alloc((size_t)v->tokens * sizeof *v->order, LEAT_MEMORY_GRAPH);
     v->rank = leat__alloc((nodes + 1) * sizeof *v->rank, LEAT_MEMORY_GRAPH);
-    return v->nodes && v->twin && v->order && v->rank ? LEAT_OK : leat__fail(error, LEAT_ENOMEM, "grammar: out of memory");
+    v->deepest = leat__alloc(nodes + 1, LEAT_MEMORY_GRAPH);
+    v->by_length = leat__alloc((size_t)v->tokens * sizeof *v->by_length, LEAT_MEMORY_GRAPH);
+    return v->nodes && v->twin && v->order && v->rank && v->deepest && v->by_length ? LEAT_OK : leat__fail(error, LEAT_ENOMEM, "grammar: out of memory");
 }
 
 /* path [depth]: the node at each depth of the text before. */
@@ -90,6 +92,26 @@ static void find_plain(leat_grammar_vocab *v) {
         }
         v->nodes[i].plain = (uint8_t)(plain && deepest < 255 ? deepest + 1 : 0);
     }
+}
+
+static uint8_t length_of(const leat_gram_trie *n) { return n->depth < LEAT_GRAM_DEPTHS ? (uint8_t)n->depth : LEAT_GRAM_DEPTHS - 1; }
+
+/* How deep the nodes below each are, and the tokens by their lengths. */
+static void find_lengths(leat_grammar_vocab *v) {
+    uint32_t first[LEAT_GRAM_DEPTHS] = {0}, count = 0;
+    for (uint32_t i = v->n_nodes; i-- > 0;) {
+        v->deepest[i] = length_of(&v->nodes[i]);
+        for (uint32_t c = i + 1; c < v->nodes[i].next; c = v->nodes[c].next)
+            if (v->deepest[c] > v->deepest[i]) v->deepest[i] = v->deepest[c];
+        for (int32_t t = v->nodes[i].token; t >= 0; t = v->twin[t]) first[length_of(&v->nodes[i])]++;
+    }
+    for (uint32_t d = LEAT_GRAM_DEPTHS; d-- > 0;) {
+        uint32_t here = first[d];
+        first[d] = v->longer[d] = count;
+        count += here;
+    }
+    for (uint32_t i = 0; i < v->n_nodes; i++)
+        for (int32_t t = v->nodes[i].token; t >= 0; t = v->twin[t]) v->by_length[first[length_of(&v->nodes[i])]++] = t;
 }
 
 static void list_tokens(leat_grammar_vocab *v) {
@@ -117,6 +139,7 @@ static int make_trie(leat_grammar_vocab *v, leat_error *error) {
         for (uint32_t i = 0; i < count; i++) add_piece(v, &refs[i], i ? common(&refs[i - 1], &refs[i]) : 0, i ? refs[i - 1].bytes : 0, path);
         for (uint32_t d = 0; count && d < refs[count - 1].bytes; d++) v->nodes[path[d]].next = v->n_nodes;
         find_plain(v);
+        find_lengths(v);
         list_tokens(v);
     }
     leat__free(path);
@@ -174,6 +197,8 @@ void leat_grammar_vocab_unref(leat_grammar_vocab *v) {
     leat__free(v->twin);
     leat__free(v->order);
     leat__free(v->rank);
+    leat__free(v->deepest);
+    leat__free(v->by_length);
     leat__free(v->ends);
     leat__free(v);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 typedef struct gguf_out {
-    uint8_t bytes[8192];
+    uint8_t bytes[16384];
     size_t  n;
 } gguf_out;
 

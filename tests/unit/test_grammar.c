@@ -213,6 +213,8 @@ static void test_long(void **state) {
 static const char *const words[] = {
     "{", "}", "[", "]", "\"", ":", ",", " ", "\n", "\xE2\x96\x81", "true", "tru", "e", "fal", "se", "null", "\":", "\", \"", "\"}", "}]", "],", "12", "3.", "1e",
     "abc", "bc", "b", "\xC3\xA9t\xC3\xA9", "\xE2\x82\xAC", "\\\"", "\\u00", "\xE2\x96\x81the", "the", "then", "\":\xE2\x96\x81", "\"\xE2\x96\x81", "abc\",", "true}", "1,", "2]", "]}",
+    "dddddddddddd", "dddddddddddddddddddddddddddddd", "dddddddddddddddddddddddddddddde", "dededededededede", "dededededededededededededededededededede", "d-d-d-d-d-d-d-d-d-", "eeeeeeeeeeeeeeeeeeeeeee-",
+    "dddddddddddddddd\n", "- ddddddddddddddd\n- d", "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9", "deeddeeddeedde-", "--------------------", "--------------------------------d",
 };
 enum { WORDS = sizeof words / sizeof *words, TOKENS = 3 + 256 + WORDS };
 
@@ -288,8 +290,9 @@ static int token_allowed(leat_grammar_state *s, const leat_tokenizer *t, int32_t
     return bytes && leat_grammar_state_allows(s, piece, bytes);
 }
 
-/* Random walks: at each step the mask is compared with the answer for each token, then one of those allowed is taken. */
-static void walk_grammar(const char *text, uint64_t seed, int steps) {
+/* Random walks: at each step the mask is compared with the answer for each token, then one of those allowed is taken.  Returns how many steps were made before the text could
+ * be read in too many ways. */
+static int walk_grammar(const char *text, uint64_t seed, int steps) {
     vocab_fixture f = open_vocab();
     leat_grammar *g = compiled(text);
     leat_grammar_state *s, *copy;
@@ -298,12 +301,14 @@ static void walk_grammar(const char *text, uint64_t seed, int steps) {
     assert_int_equal(leat_grammar_state_open(g, f.vocab, &s, &error), LEAT_OK);
     assert_int_equal(leat_grammar_state_open(g, f.vocab, &copy, &error), LEAT_OK);
     uint64_t allocations = leat__thread_allocations();
-    for (int step = 0; step < steps; step++) {
+    int step = 0;
+    for (; step < steps; step++) {
         int32_t allowed[TOKENS], n = 0;
         int status = leat_grammar_state_mask(s, mask, (TOKENS + 31) / 32);
+        if (status == LEAT_ELIMIT) break;
         for (int32_t t = 0; t < TOKENS; t++) {
             int bit = mask[t / 32] >> t % 32 & 1;
-            if (bit != token_allowed(s, f.tokenizer, t)) fail_msg("seed %llu step %d token %d: mask %d", (unsigned long long)seed, step, t, bit);
+            if (bit != token_allowed(s, f.tokenizer, t)) fail_msg("%s: seed %llu step %d token %d: mask %d, status %d", text, (unsigned long long)seed, step, t, bit, status);
             if (bit) allowed[n++] = t;
         }
         assert_int_equal(status, n ? LEAT_OK : LEAT_ESTATE);
@@ -326,6 +331,7 @@ static void walk_grammar(const char *text, uint64_t seed, int steps) {
     leat_grammar_state_close(copy);
     leat_grammar_close(g);
     close_vocab(&f);
+    return step;
 }
 
 static void test_masks(void **state) {
@@ -338,7 +344,56 @@ static void test_masks(void **state) {
         "root ::= list\nlist ::= \"[\" (list (\",\" list)*)? \"]\" | \"{\" list \"}\" | [0-9]+ (\".\" [0-9]+)?",
     };
     for (size_t i = 0; i < sizeof grammars / sizeof *grammars; i++)
-        for (uint64_t seed = 1; seed <= 3; seed++) walk_grammar(grammars[i], seed, 400);
+        for (uint64_t seed = 1; seed <= 3; seed++) assert_int_equal(walk_grammar(grammars[i], seed, 400), 400);
+}
+
+/* Counted repetitions, whose copies share masks as far as they are alike: fixed ones, and nests of random ones over d, e, - and e with an accent. */
+static char *random_part(char *at, uint64_t seed, uint64_t *draws, int depth) {
+    static const char *const atoms[] = {"[de]", "\"d\"", "[^-]", "\"de\"", "\"-\"", "(\"d\" | \"ed\")", "x", "[d\\u00e9]", "\"e\"?", "y", "\"d-\""};
+    int parts = 1 + (int)(leat__rng_u64(seed, 2, (*draws)++) % 3);
+    for (int i = 0; i < parts; i++) {
+        uint64_t kind = leat__rng_u64(seed, 2, (*draws)++) % 4, least = leat__rng_u64(seed, 2, (*draws)++) % 30, more = leat__rng_u64(seed, 2, (*draws)++) % 24;
+        if (kind == 0 && depth) {
+            at = random_part(at + sprintf(at, "("), seed, draws, depth - 1);
+            at += sprintf(at, "){%d,%d} ", (int)least / 6, (int)(least / 6 + more / 6 + 1));
+            continue;
+        }
+        at += sprintf(at, "%s", atoms[leat__rng_u64(seed, 2, (*draws)++) % (sizeof atoms / sizeof *atoms)]);
+        at += kind == 1 ? sprintf(at, " ") : kind == 2 ? sprintf(at, "{%d,} ", (int)least) : sprintf(at, "{%d,%d} ", (int)least, (int)(least + more + 1));
+    }
+    return at;
+}
+
+static void test_copies(void **state) {
+    static const char *const grammars[] = {
+        "root ::= (\"- \" [^\\n]{1,80} \"\\n\"){1,10}",
+        "root ::= [de]{20,60} \"-\"{0,30} | word \"-\" word\nword ::= [d-f]{3,40}",
+        "root ::= line{30,}\nline ::= [d-e]{0,14} \"-\" | \"d\"{16}",
+        "root ::= (\"d\"{0,20} \"e\"?){2,20}", /* parts that may be empty */
+        "root ::= w{1,30}\nw ::= \"d\" w \"-\" | \"e\" | [\\u00e9]{1,12}",
+        "root ::= [de]{1,31} \"\\n\"?",
+        "root ::= [de]{31} \"-\"",
+        "root ::= \"a\" r \"e\" | \"b\" r \"-\"\nr ::= [de]{31} | \"(\" r \")\"",
+        "root ::= ((\"d\" | \"-\"){15,30} \"\\n\"){14,20}",
+    };
+    for (size_t i = 0; i < sizeof grammars / sizeof *grammars; i++)
+        for (uint64_t seed = 1; seed <= 3; seed++) assert_int_equal(walk_grammar(grammars[i], seed, 300), 300);
+    int walked = 0;
+    for (uint64_t seed = 1; seed <= 24; seed++) {
+        char text[8192], *at = text + sprintf(text, "root ::= ");
+        uint64_t draws = 0;
+        at = random_part(at, seed, &draws, 2);
+        sprintf(at, "\nx ::= [de]{2,20}\ny ::= \"-\"{13,20} | \"e\"");
+        leat_grammar *g;
+        leat_error error = {0};
+        if (leat_grammar_open(text, strlen(text), &g, &error)) { /* too large, at most */
+            assert_int_equal(error.status, LEAT_ELIMIT);
+            continue;
+        }
+        leat_grammar_close(g);
+        walked += walk_grammar(text, seed, 25);
+    }
+    assert_true(walked > 24 * 25 / 2);
 }
 
 /* Threads with states of their own share one grammar and its masks: each sees what one alone sees. */
@@ -420,7 +475,7 @@ static void test_fails_closed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_language),  cmocka_unit_test(test_refused), cmocka_unit_test(test_deep),         cmocka_unit_test(test_ambiguous),
-        cmocka_unit_test(test_long),      cmocka_unit_test(test_masks),   cmocka_unit_test(test_fails_closed), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_long),      cmocka_unit_test(test_masks), cmocka_unit_test(test_copies),   cmocka_unit_test(test_fails_closed), cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
