@@ -213,8 +213,9 @@ static void test_long(void **state) {
 static const char *const words[] = {
     "{", "}", "[", "]", "\"", ":", ",", " ", "\n", "\xE2\x96\x81", "true", "tru", "e", "fal", "se", "null", "\":", "\", \"", "\"}", "}]", "],", "12", "3.", "1e",
     "abc", "bc", "b", "\xC3\xA9t\xC3\xA9", "\xE2\x82\xAC", "\\\"", "\\u00", "\xE2\x96\x81the", "the", "then", "\":\xE2\x96\x81", "\"\xE2\x96\x81", "abc\",", "true}", "1,", "2]", "]}",
-    "dddddddddddd", "dddddddddddddddddddddddddddddd", "dddddddddddddddddddddddddddddde", "dededededededede", "dededededededededededededededededededede", "d-d-d-d-d-d-d-d-d-", "eeeeeeeeeeeeeeeeeeeeeee-",
-    "dddddddddddddddd\n", "- ddddddddddddddd\n- d", "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9", "deeddeeddeedde-", "--------------------", "--------------------------------d",
+    "dddddddddddd", "dddddddddddddddddddddddddddddd", "dddddddddddddddddddddddddddddde", "dededededededede", "dededededededededededededededededededede", "d-d-d-d-d-d-d-d-d-",
+    "eeeeeeeeeeeeeeeeeeeeeee-", "dddddddddddddddd\n", "- ddddddddddddddd\n- d", "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9", "deeddeeddeedde-",
+    "--------------------", "--------------------------------d",
 };
 enum { WORDS = sizeof words / sizeof *words, TOKENS = 3 + 256 + WORDS };
 
