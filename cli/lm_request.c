@@ -161,19 +161,21 @@ json_t *cli_json_timings(const leat_lm_result *r, int64_t load_ns) {
                      per_second(r->n_tokens - 1, r->decode_ns), "total_ms", (double)r->total_ns / 1e6);
 }
 
-/* "3 tokens", and " (512.0/s)" where a rate is known: a single token that was made has none. */
-static const char *told(char text[64], int64_t n, double rate) {
-    int used = snprintf(text, 64, "%lld token%s", (long long)n, n == 1 ? "" : "s");
-    if (rate > 0) snprintf(text + used, 64 - (size_t)used, " (%.1f/s)", rate);
+static const char *plural(int64_t n) { return n == 1 ? "" : "s"; }
+
+/* " (512.0/s)", or nothing where no rate is known: a single token that was made has none. */
+static const char *told_rate(char text[32], double rate) {
+    *text = 0;
+    if (rate > 0) snprintf(text, 32, " (%.1f/s)", rate);
     return text;
 }
 
 void cli_print_timings(const leat_lm_result *r, int64_t load_ns) {
-    char prompt[64], made[64];
+    char prompt[32], made[32];
     int64_t evaluated = r->prompt_tokens - r->cached_tokens;
-    cli_note("%s; opened in %.1f ms, prompt of %s in %.1f ms, first token after %.1f ms, made %s, seed %llu", leat_finish_name(r->finish), (double)load_ns / 1e6,
-             told(prompt, evaluated, per_second(evaluated, r->prompt_ns)), (double)r->prompt_ns / 1e6, (double)r->first_token_ns / 1e6,
-             told(made, r->n_tokens, per_second(r->n_tokens - 1, r->decode_ns)), (unsigned long long)r->seed);
+    cli_note("%s; opened in %.1f ms, prompt of %lld token%s in %.1f ms%s, first token after %.1f ms, made %lld token%s%s, seed %llu", leat_finish_name(r->finish), (double)load_ns / 1e6,
+             (long long)evaluated, plural(evaluated), (double)r->prompt_ns / 1e6, told_rate(prompt, per_second(evaluated, r->prompt_ns)), (double)r->first_token_ns / 1e6,
+             (long long)r->n_tokens, plural(r->n_tokens), told_rate(made, per_second(r->n_tokens - 1, r->decode_ns)), (unsigned long long)r->seed);
 }
 
 json_t *cli_json_tokens(const int32_t *tokens, int64_t count) {
