@@ -175,10 +175,8 @@ static float size_of(const float *x) {
 static void add_for_few(const leat_qact *act, int64_t g) {
     const int8_t *q = act->q + 32 * g;
     int           negative = 0;
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 32; i++)
         if (q[i] < 0) negative -= q[i];
-        act->size[32 * g + i] = (uint8_t)(q[i] < 0 ? -q[i] : q[i]);
-    }
     for (int i = 0; i < 8; i++) act->fours[8 * g + i] = -32 * (q[4 * i] + q[4 * i + 1] + q[4 * i + 2] + q[4 * i + 3]);
     act->lack[g] = act->scale[g] * (float)negative;
 }

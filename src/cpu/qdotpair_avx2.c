@@ -336,11 +336,11 @@ INLINE void add_k6(const uint8_t *a, const uint8_t *b, const chunk *x, const int
 
 /* ---- rows --------------------------------------------------------------------------------------------------------------------- */
 
-INLINE void add_chunk(const int f, const uint8_t *a, const uint8_t *b, const chunk *x, const int tokens, sums *s) {
-    if (is_small(f)) add_blocks(f, a, b, x, tokens, s);
-    else if (f == Q6_K) add_k6(a, b, x, tokens, s);
-    else if (f == Q2_K || f == Q3_K) add_k23(f, a, b, x, tokens, s);
-    else add_k45(f, a, b, x, tokens, s);
+INLINE uintptr_t ahead(const int f) { return FAR; }
+
+INLINE chunk chunk_at(const int f, const leat_qact *act, int64_t first) {
+    const int64_t g = first * act->groups;
+    return (chunk){act->twice + 64 * g, act->scale + g, act->bias + g, act->unit + g / 8, act->grain + 2 * g, act->sum + 2 * g, act->eights + 8 * g, act->groups};
 }
 
 INLINE void advance(chunk *x) {
@@ -353,50 +353,28 @@ INLINE void advance(chunk *x) {
     x->eights += CHUNK / 4;
 }
 
-/* y[0] and y[next]; both rows may be the same. */
-INLINE void finish(const int f, __m256 main, __m256 minimum, float *y, int64_t next) {
+INLINE void clear(sums *s, const int tokens) {
+#pragma GCC unroll 4
+    for (int t = 0; t < tokens; t++) s->main[t] = s->minimum[t] = _mm256_setzero_ps();
+}
+
+INLINE void add_chunk(const int f, const uint8_t *w, int64_t stride, const chunk *x, const int tokens, sums *s) {
+    if (is_small(f)) add_blocks(f, w, w + stride, x, tokens, s);
+    else if (f == Q6_K) add_k6(w, w + stride, x, tokens, s);
+    else if (f == Q2_K || f == Q3_K) add_k23(f, w, w + stride, x, tokens, s);
+    else add_k45(f, w, w + stride, x, tokens, s);
+}
+
+INLINE void finish(const int f, const sums *s, const int t, float *y, int64_t next) {
     const float factor = is_small(f) && has_minima(f) ? -1 : has_minima(f) ? 1 : f == Q6_K || f == Q3_K ? 0 : (float)offset(f);
-    __m256      v = factor != 0 ? _mm256_fnmadd_ps(minimum, _mm256_set1_ps(factor), main) : main;
+    __m256      v = factor != 0 ? _mm256_fnmadd_ps(s->minimum[t], _mm256_set1_ps(factor), s->main[t]) : s->main[t];
     v = _mm256_add_ps(v, _mm256_movehdup_ps(v));
     v = _mm256_add_ps(v, _mm256_permute_ps(v, 2));
     y[0] = _mm_cvtss_f32(_mm256_castps256_ps128(v));
     y[next] = _mm_cvtss_f32(_mm256_extractf128_ps(v, 1));
 }
 
-/* Rows at w and at w + stride, which may be 0.  rest: the last chunk, where cols ends within one. */
-INLINE void two_rows(const int f, const uint8_t *w, int64_t stride, const leat_qact *act, int64_t first, const int tokens, float *y, int64_t ldy, int64_t next,
-                     uintptr_t ahead) {
-    const int64_t g = first * act->groups, part = is_small(f) ? act->cols % CHUNK : 0;
-    chunk         x = {act->twice + 64 * g, act->scale + g, act->bias + g, act->unit + g / 8, act->grain + 2 * g, act->sum + 2 * g, act->eights + 8 * g, act->groups};
-    sums          s;
-#pragma GCC unroll 4
-    for (int t = 0; t < tokens; t++) s.main[t] = s.minimum[t] = _mm256_setzero_ps();
-    for (int64_t left = act->cols / CHUNK; left > 0; left--, w += chunk_bytes(f)) {
-        look_ahead(w, chunk_bytes(f), ahead);
-        look_ahead(w + stride, chunk_bytes(f), ahead);
-        add_chunk(f, w, w + stride, &x, tokens, &s);
-        advance(&x);
-    }
-    if (part) {
-        uint8_t rest[2][MOST_CHUNK_BYTES] = {{0}};
-        for (int r = 0; r < 2; r++) memcpy(rest[r], w + r * stride, (size_t)(part / 32 * small_bytes(f)));
-        add_chunk(f, rest[0], rest[1], &x, tokens, &s);
-    }
-#pragma GCC unroll 4
-    for (int t = 0; t < tokens; t++) finish(f, s.main[t], s.minimum[t], y + t * ldy, next);
-}
-
-INLINE void all_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {
-    const looking l = look(w, stride, rows, act->next, FAR);
-    for (int64_t r = 0; r < rows; r += 2, w += 2 * stride, y += 2) {
-        const int64_t   other = r + 1 < rows, step = other * stride; /* a row that is left goes with itself */
-        const uintptr_t ahead = look_from(&l, rows - r);
-        int64_t         t = 0;
-        for (; t + 4 <= act->n; t += 4) two_rows(f, w, step, act, t, 4, y + t * ldy, ldy, other, ahead);
-        if (t + 2 <= act->n) two_rows(f, w, step, act, t, 2, y + t * ldy, ldy, other, ahead), t += 2;
-        if (t < act->n) two_rows(f, w, step, act, t, 1, y + t * ldy, ldy, other, ahead);
-    }
-}
+#include "cpu/qdot_rows_tmpl.h"
 
 ROWS(q4_0_rows, Q4_0)
 ROWS(q4_1_rows, Q4_1)

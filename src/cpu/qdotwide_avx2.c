@@ -1,10 +1,10 @@
 /* qdotwide_avx2.c - rows of signed weights (Q8_0, IQ4_NL, IQ4_XS) times few tokens: two rows at once, float scales.
  *
  * |x| takes the unsigned side of `vpmaddubsw`, and weights have their bits turned over where x < 0: -w - 1, which always fits a byte; the |x| that are missing then are
- * known beforehand (leat_qact: size, lack).  `vpsignb` and `vpabsb` would take the units of the multiplications.  What is made of activations serves both rows.
+ * known beforehand (leat_qact: lack).  What is made of activations serves both rows.
  *
  * Sums of four products are folded with those of other blocks until one sum of each of four blocks stands in each half of a vector: one conversion and one product with
- * scales does for four blocks, and scales need not be spread.  Loads are what is scarce: half of the weights' straddle lines.
+ * scales does for four blocks, and scales need not be spread.  Loads are as scarce as units: sizes are made, not loaded.
  *
  * Scales of blocks whose size is 2 above a multiple of 16 fall into consecutive words of vectors that lie 16 (32) bytes apart: blends collect them. */
 #include "cpu/qdot.h"
@@ -23,10 +23,9 @@ typedef struct sums {
 } sums;
 
 typedef struct chunk {
-    const int8_t  *q; /* in the format's order */
-    const uint8_t *size;
-    const float   *scale, *lack;
-    int64_t        groups;
+    const int8_t *q; /* in the format's order */
+    const float  *scale, *lack;
+    int64_t       groups;
 } chunk;
 
 INLINE __m256i load_once(const void *p) {
@@ -152,15 +151,25 @@ INLINE void add_chunk(const int f, const uint8_t *b, int64_t stride, const chunk
 
 /* ---- rows --------------------------------------------------------------------------------------------------------------------- */
 
+INLINE uintptr_t ahead(const int f) { return f == Q8_0 ? FARTHER : FAR; }
+
+INLINE chunk chunk_at(const int f, const leat_qact *act, int64_t first) {
+    const int64_t g = first * act->groups;
+    return (chunk){(f == Q8_0 ? act->q : act->split) + 32 * g, act->scale + g, act->lack + g, act->groups};
+}
+
 INLINE void advance(chunk *x) {
     x->q += CHUNK;
-    x->size += CHUNK;
     x->scale += CHUNK / 32;
     x->lack += CHUNK / 32;
 }
 
-/* y[0] and y[next]. */
-INLINE void finish(const sums *s, const int t, float *y, int64_t next) {
+INLINE void clear(sums *s, const int tokens) {
+#pragma GCC unroll 4
+    for (int t = 0; t < tokens; t++) s->main[t][0] = s->main[t][1] = s->lack[t][0] = s->lack[t][1] = _mm256_setzero_ps();
+}
+
+INLINE void finish(const int f, const sums *s, const int t, float *y, int64_t next) {
     __m256 v[2] = {_mm256_add_ps(s->main[t][0], s->lack[t][0]), _mm256_add_ps(s->main[t][1], s->lack[t][1])};
     __m256 both = _mm256_add_ps(_mm256_permute2f128_ps(v[0], v[1], 0x20), _mm256_permute2f128_ps(v[0], v[1], 0x31));
     both = _mm256_add_ps(both, _mm256_movehdup_ps(both));
@@ -169,40 +178,7 @@ INLINE void finish(const sums *s, const int t, float *y, int64_t next) {
     y[next] = _mm_cvtss_f32(_mm256_extractf128_ps(both, 1));
 }
 
-/* Rows at w and at w + stride, which may be 0.  rest: the last chunk, where cols ends within one. */
-INLINE void two_rows(const int f, const uint8_t *w, int64_t stride, const leat_qact *act, int64_t first, const int tokens, float *y, int64_t ldy, int64_t next,
-                     uintptr_t ahead) {
-    const int64_t at = first * act->groups, part = is_small(f) ? act->cols % CHUNK : 0;
-    chunk         x = {(f == Q8_0 ? act->q : act->split) + 32 * at, act->size + 32 * at, act->scale + at, act->lack + at, act->groups};
-    sums          s;
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; i++) s.main[i / 2][i % 2] = s.lack[i / 2][i % 2] = _mm256_setzero_ps();
-    for (int64_t left = act->cols / CHUNK; left > 0; left--, w += chunk_bytes(f)) {
-        look_ahead(w, chunk_bytes(f), ahead);
-        look_ahead(w + stride, chunk_bytes(f), ahead);
-        add_chunk(f, w, stride, &x, tokens, &s);
-        advance(&x);
-    }
-    if (part) {
-        uint8_t rest[2][MOST_CHUNK_BYTES] = {{0}};
-        for (int r = 0; r < 2; r++) memcpy(rest[r], w + r * stride, (size_t)(part / 32 * small_bytes(f)));
-        add_chunk(f, rest[0], MOST_CHUNK_BYTES, &x, tokens, &s);
-    }
-#pragma GCC unroll 4
-    for (int t = 0; t < tokens; t++) finish(&s, t, y + t * ldy, next);
-}
-
-INLINE void all_rows(const int f, const uint8_t *w, int64_t stride, int64_t rows, const leat_qact *act, float *y, int64_t ldy) {
-    const looking l = look(w, stride, rows, act->next, f == Q8_0 ? FARTHER : FAR);
-    for (int64_t r = 0; r < rows; r += 2, w += 2 * stride, y += 2) {
-        const int64_t   other = r + 1 < rows, step = other * stride; /* a row that is left goes with itself */
-        const uintptr_t ahead = look_from(&l, rows - r);
-        int64_t         t = 0;
-        for (; t + 4 <= act->n; t += 4) two_rows(f, w, step, act, t, 4, y + t * ldy, ldy, other, ahead);
-        if (t + 2 <= act->n) two_rows(f, w, step, act, t, 2, y + t * ldy, ldy, other, ahead), t += 2;
-        if (t < act->n) two_rows(f, w, step, act, t, 1, y + t * ldy, ldy, other, ahead);
-    }
-}
+#include "cpu/qdot_rows_tmpl.h"
 
 ROWS(q8_0_rows, Q8_0)
 ROWS(iq4_nl_rows, IQ4_NL)

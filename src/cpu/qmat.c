@@ -13,7 +13,7 @@ static size_t aligned(size_t bytes) { return (bytes + LEAT_ALIGN - 1) / LEAT_ALI
 
 size_t leat__qact_bytes(int64_t n, int64_t cols) {
     size_t groups = (size_t)n * (size_t)groups_of(cols), few = (size_t)(n < LEAT_QMAT_FEW ? n : LEAT_QMAT_FEW) * (size_t)groups_of(cols);
-    return GROUP * groups + 4 * aligned(4 * groups) + aligned(groups / 2) + 6 * GROUP * few + aligned(16 * few) + 2 * aligned(8 * few) + aligned(4 * few) + LEAT_TAIL_BYTES;
+    return GROUP * groups + 4 * aligned(4 * groups) + aligned(groups / 2) + 5 * GROUP * few + aligned(16 * few) + 2 * aligned(8 * few) + aligned(4 * few) + LEAT_TAIL_BYTES;
 }
 
 /* The next `bytes` of the memory. */
@@ -35,7 +35,6 @@ void leat__qact_init(leat_qact *act, void *memory, const float *x, int64_t n, in
     act->unit = take(&at, groups / 2);
     act->split = take(&at, GROUP * few);
     act->pairs = take(&at, GROUP * few);
-    act->size = take(&at, GROUP * few);
     act->fours = take(&at, GROUP * few);
     act->lack = take(&at, 4 * few);
     act->grains = take(&at, 8 * few);

@@ -45,7 +45,6 @@ typedef struct leat_qact {
     int16_t     *sum;           /* [n, groups, 2] of 16 q */
     float       *unit;          /* [n, groups / 8]; NaN where a scale is */
     int16_t     *grain;         /* [n, groups, 2] scale / unit, 0..LEAT_QACT_GRAINS, twice */
-    uint8_t     *size;          /* for few tokens: [n, groups, 32] |q| */
     float       *lack;          /* for few tokens: [n, groups] scale * sum of the |q| of negative q: what |q| times w lacks where w's bits, not its sign, are turned over */
     int16_t     *grains;        /* x86, few tokens: [n, groups / 8, 32] grain 0..3, four zeros, grain 4..7, four zeros of each 8 groups, twice */
     float       *biases;        /* x86, few tokens: [n, groups / 8, 16] bias of each 8 groups, twice */

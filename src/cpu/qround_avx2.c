@@ -47,7 +47,6 @@ static inline void round_group(const float *x, float factor, const leat_qact *ac
     sums_of(sizes, &sizes_low, &sizes_high);
     _mm256_storeu_si256((__m256i *)(void *)(act->q + GROUP * g), bytes);
     if (act->n <= LEAT_QMAT_FEW) {
-        _mm256_storeu_si256((__m256i *)(void *)(act->size + GROUP * g), sizes);
         _mm256_storeu_si256((__m256i *)(void *)(act->twice + 2 * GROUP * g), _mm256_permute2x128_si256(bytes, bytes, 0x00));
         _mm256_storeu_si256((__m256i *)(void *)(act->twice + 2 * GROUP * g + GROUP), _mm256_permute2x128_si256(bytes, bytes, 0x11));
         __m256i twos = _mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes);

@@ -39,7 +39,6 @@ static inline void round_group(const float *x, float factor, const leat_qact *ac
         *total += sum;
         *negative += (vaddlvq_u8(vreinterpretq_u8_s8(size)) - sum) / 2;
         if (act->n > LEAT_QMAT_FEW) continue;
-        vst1q_u8(act->size + GROUP * g + 16 * h, vreinterpretq_u8_s8(size));
         vst1q_s32(act->fours + 8 * g + 4 * h, vmulq_n_s32(vpaddlq_s16(vpaddlq_s8(q)), -32));
     }
 }
