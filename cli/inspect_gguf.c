@@ -15,14 +15,16 @@ typedef struct type_sum {
     uint64_t tensors, elements, bytes;
 } type_sum;
 
-/* By its first bytes; by its name where it has none, so that a file that is cut off or empty is called what it should have been. */
+/* By its name, or by its first bytes.  The name comes first: reading even four bytes of a file that is not in memory brings some megabytes behind them in by small pages, which
+ * decoding then reads a quarter slower than huge ones (leat__map_in_huge_pages()). */
 int cli_is_gguf(const char *path) {
     const char *ending = strrchr(path, '.');
     char magic[4] = "";
+    if (ending && strcmp(ending, ".gguf") == 0) return 1;
     FILE *file = fopen(path, "rb");
     int   is = file && fread(magic, 1, sizeof magic, file) == sizeof magic && memcmp(magic, "GGUF", sizeof magic) == 0;
     if (file) fclose(file);
-    return is || (ending && strcmp(ending, ".gguf") == 0);
+    return is;
 }
 
 static uint64_t elements(const leat_gguf_tensor *t) { return t->dims[0] * t->dims[1] * t->dims[2] * t->dims[3]; }
