@@ -39,6 +39,7 @@ void leat_circle_sums_row_ref(const float *const reference[3], const float *cons
                               float *entries);
 void leat_circle_sums_disc_ref(const float *table, int width, int height, float cx, float cy, float r, float sums[LEAT_CIRCLE_SUMS]);
 void leat_circle_sums_disc_avx2(const float *table, int width, int height, float cx, float cy, float r, float sums[LEAT_CIRCLE_SUMS]);
+void leat_circle_sums_disc_neon(const float *table, int width, int height, float cx, float cy, float r, float sums[LEAT_CIRCLE_SUMS]);
 
 /* Rows [*y0, *y1) of the window that a circle reaches. */
 static inline void leat__circle_sums_rows(int height, float cy, float r, int *y0, int *y1) {
