@@ -22,10 +22,14 @@
 
 #define EACH_T(X, a, b, c, d) X(a, b, c, d, 1) X(a, b, c, d, 2) X(a, b, c, d, 3) X(a, b, c, d, 4) X(a, b, c, d, 5) X(a, b, c, d, 6)
 
-/* Sixteen products in eight lanes. */
-INLINE int16x8_t multiply(int8x16_t w, int8x16_t x) { return vmlal_high_s8(vmull_s8(vget_low_s8(w), vget_low_s8(x)), w, x); }
-INLINE int16x8_t multiply_add(int16x8_t sum, int8x16_t w, int8x16_t x) {
-    return vmlal_high_s8(vmlal_s8(sum, vget_low_s8(w), vget_low_s8(x)), w, x);
+/* p[r] = or += sixteen products of each of four rows, in eight lanes: row after row, since cores in order wait for a sum that is added to at once. */
+INLINE void multiply(int16x8_t p[4], const int8x16_t w[4], int8x16_t x, const int add) {
+    UNROLL_K for (int r = 0; r < 4; r++) {
+        int8x8_t low = vget_low_s8(w[r]), x_low = vget_low_s8(x);
+        p[r] = add ? vmlal_s8(p[r], low, x_low) : vmull_s8(low, x_low);
+        STAY(p[r]);
+    }
+    UNROLL_K for (int r = 0; r < 4; r++) p[r] = vmlal_high_s8(p[r], w[r], x);
 }
 
 /* acc + the sums over the lanes of four rows. */
@@ -37,20 +41,21 @@ INLINE VI add_rows_5(VI acc, const int16x8_t p[4]) {
 /* acc += 16 or 32 products of w [halves][ROWS][16], four rows, and x [halves][16]. */
 INLINE VI dot_small(VI acc, const int8x16_t *w, const int8x16_t *x, const int pieces, const int bits) {
     int16x8_t p[4];
-    UNROLL_K for (int r = 0; r < 4; r++) {
-        p[r] = multiply(w[r], x[0]);
-        if (pieces == 2) p[r] = multiply_add(p[r], w[4 + r], x[1]);
-    }
+    multiply(p, w, x[0], 0);
+    if (pieces == 2) multiply(p, w + 4, x[1], 1);
     return bits == 4 ? add_rows_4(acc, p) : add_rows_5(acc, p);
 }
 
 INLINE VI dot_8(VI acc, const int8x16_t *w, const int8x16_t *x, const int pieces) {
-    VI p[4];
-    UNROLL_K for (int r = 0; r < 4; r++) {
-        p[r] = vpaddlq_s16(multiply(w[r], x[0]));
-        if (pieces == 2) p[r] = vpadalq_s16(p[r], multiply(w[4 + r], x[1]));
+    int16x8_t p[4];
+    VI        sum[4];
+    multiply(p, w, x[0], 0);
+    UNROLL_K for (int r = 0; r < 4; r++) sum[r] = vpaddlq_s16(p[r]);
+    if (pieces == 2) {
+        multiply(p, w + 4, x[1], 0);
+        UNROLL_K for (int r = 0; r < 4; r++) sum[r] = vpadalq_s16(sum[r], p[r]);
     }
-    return vaddq_s32(acc, vpaddq_s32(vpaddq_s32(p[0], p[1]), vpaddq_s32(p[2], p[3])));
+    return vaddq_s32(acc, vpaddq_s32(vpaddq_s32(sum[0], sum[1]), vpaddq_s32(sum[2], sum[3])));
 }
 
 INLINE void dots(VI acc[MOST][NV], const uint8_t *w, const int8_t *x, int64_t ldq, const int quads, const int bits, const int T) {

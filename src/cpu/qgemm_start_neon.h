@@ -1,7 +1,7 @@
 /* qgemm_start_neon.h - the names of qgemm_tmpl.h in Advanced SIMD, 4 lanes, and what it makes before its loop.
  *
  * What belongs to a token is stored as a whole vector, for in the loop a load costs less than a copy into all lanes: loads have pipes of their own.
- * Integer sums start from the bits of ZERO, where a float's last bit is 1, so that they are floats as soon as they are summed: taking ZERO away is one
+ * Integer sums start from the bits of 1.5 x 2^23, where a float's last bit is 1, so that they are floats as soon as they are summed: taking it away is one
  * instruction on any pipe, a conversion is one of two halves on the first pipe of small cores.  Sums stay below 2^22: 32 x 128 x 127.
  *
  * With PER == 2 a vector is 2 tokens x 2 rows: token 0's two rows, then token 1's.  An odd token is its own neighbour, whose sums nobody stores.
@@ -12,10 +12,11 @@
 #define VF float32x4_t
 #define LOADF vld1q_f32
 #define STOREF vst1q_f32
-#define ZERO_BITS 0x4b400000
+#define ZERO_BITS 0x4b400000 /* of 1.5 x 2^23 */
 #define CVT(v) vsubq_f32(vreinterpretq_f32_s32(v), vreinterpretq_f32_s32(vdupq_n_s32(ZERO_BITS)))
 #define FMA(a, b, c) vfmaq_f32(c, a, b)
 #define MUL vmulq_f32
+#define STAY(v) __asm__("" : "+w"(v)) /* or the compiler multiplies in another order */
 #define AGAIN(s) again(s)
 #define TOKEN_I(values) vld1q_s32(values)
 #define TOKEN_F(values) vld1q_f32(values)
