@@ -115,6 +115,7 @@ extern leat_circle_kernels leat__circle;
 void leat__circle_init(leat_isa level);
 void leat__circle_fill_avx2(leat_circle_kernels *kernels);
 void leat__circle_fill_avx512(leat_circle_kernels *kernels);
+void leat__circle_fill_neon(leat_circle_kernels *kernels);
 extern const leat_circle_kernels leat__circle_ref;
 
 /* Rows [*y0, *y1) of a canvas `height` high that the circle's box covers; empty when *y0 >= *y1. */
