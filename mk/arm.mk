@@ -2,9 +2,9 @@
 ARM_BUILD := $(BUILD)/arm
 # An emulated CPU for each level, and what runs on it; programs go through all levels up to the one of their CPU.
 ARM_CPUS  := cortex-a72=neon neoverse-n1=neondot max=neoni8mm
-ARM_PLAIN := $(addprefix $(ARM_BUILD)/tests/kernels/test_,attn_kv gemm lm_rows vmath) $(addprefix $(ARM_BUILD)/tests/golden/test_,generate lm_window) \
-             $(addprefix $(ARM_BUILD)/tests/unit/test_,base bpe gguf mem sample tpool)
 ARM_DOTS  := $(addprefix $(ARM_BUILD)/tests/kernels/test_,qgemm qmat) $(addprefix $(ARM_BUILD)/tests/golden/test_,lm lm_arch lm_embed)
+ARM_PLAIN := $(filter-out $(ARM_DOTS),$(patsubst %.c,$(ARM_BUILD)/%,$(wildcard tests/kernels/test_*.c))) $(addprefix $(ARM_BUILD)/tests/golden/test_,generate lm_window) \
+             $(addprefix $(ARM_BUILD)/tests/unit/test_,base bpe gguf mem sample tpool)
 
 check-arm:       ## kernels and language models on 64-bit ARM, emulated (minutes)
 	@tools/setup arm
