@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "lm/chat_format.h"
 
@@ -88,11 +87,6 @@ const char *leat_chat_stop(const char *name) {
 
 /* ---- writing ---------------------------------------------------------------------------------------------------------------- */
 
-void leat__chat_put(leat_chat_writer *w, const char *text, size_t bytes) {
-    if (w->bytes < w->capacity) memcpy(w->text + w->bytes, text, bytes < w->capacity - w->bytes ? bytes : w->capacity - w->bytes);
-    w->bytes += bytes;
-}
-
 /* A piece of the format, with its stand-ins. */
 static void put_markup(leat_chat_writer *w, const char *markup) {
     for (; markup && *markup; markup++) {
@@ -161,9 +155,10 @@ static int look_over(conversation *c, leat_error *error) {
             return leat__fail(error, LEAT_EUNSUPPORTED, "chat: template '%s' has no role '%.40s'", c->f->name, m->role);
         }
     }
-    if (c->f->flags & LEAT_CHAT_NEEDS_SYSTEM && c->count && !is(&c->messages[0], "system"))
+    const char *first = c->count && is(&c->messages[0], "system") ? c->messages[0].content : NULL;
+    if (c->count && ((c->f->flags & LEAT_CHAT_NEEDS_SYSTEM && !first) || (c->f->flags & LEAT_CHAT_SMOLLM3 && leat__chat_smollm3_lacks(first))))
         return leat__fail(error, LEAT_EUNSUPPORTED, "chat: the model's template has a system message of its own, which is not known here: give one (--system TEXT)");
-    c->system = inside && c->count && is(&c->messages[0], "system") ? c->messages[0].content : NULL;
+    c->system = inside ? first : NULL;
     if (c->system && c->first_user < 0) return leat__fail(error, LEAT_EUNSUPPORTED, "chat: template '%s' puts the system message into the user's, and there is none", c->f->name);
     return LEAT_OK;
 }
@@ -208,23 +203,6 @@ static void put_message(leat_chat_writer *w, const conversation *c, int64_t i) {
     put_markup(w, markup[1]);
 }
 
-const char *leat__chat_month(int month) {
-    static const char *const names[] = {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"};
-    return names[(unsigned)(month - 1) % 12];
-}
-
-/* From LEAT_DATE where that is given, else from the clock. */
-static int find_today(leat_chat_writer *w, leat_error *error) {
-    leat_chat_date *d = &w->date;
-    const char *given = getenv("LEAT_DATE");
-    int bytes = 0;
-    if (!given || !*given) leat__local_date(&d->year, &d->month, &d->day);
-    else if (sscanf(given, "%4d-%2d-%2d%n", &d->year, &d->month, &d->day, &bytes) < 3 || given[bytes] || d->year < 0 || d->month < 1 || d->month > 12 || d->day < 1 || d->day > 31)
-        return leat__fail(error, LEAT_EINVAL, "chat: LEAT_DATE is '%.40s', not a date as 2024-07-26", given);
-    snprintf(w->today, sizeof w->today, "%02d %.3s %d", d->day, leat__chat_month(d->month), d->year);
-    return LEAT_OK;
-}
-
 static void spell(const leat_tokenizer *tokenizer, int32_t token, const char *otherwise, char out[64]) {
     size_t bytes = 0;
     if (!tokenizer || token < 0 || leat_tokenizer_piece(tokenizer, token, LEAT_DETOKENIZE_SPECIALS, out, 63, &bytes)) bytes = 0;
@@ -240,7 +218,7 @@ int leat_chat_render(const char *name, const leat_tokenizer *tokenizer, const le
     int status = c.f ? look_over(&c, error) : LEAT_EINVAL;
     if (status) return status;
     leat_chat_writer w = {.text = text, .capacity = capacity, .no_thoughts = ""};
-    status = find_today(&w, error);
+    status = leat__chat_find_today(&w, error);
     if (status) return status;
     if (tokenizer) leat_tokenizer_get_info(tokenizer, &info);
     spell(tokenizer, info.bos, "<s>", w.bos);

@@ -46,6 +46,8 @@ typedef struct leat_chat_writer {
     leat_chat_date date;
 } leat_chat_writer;
 void leat__chat_put(leat_chat_writer *w, const char *text, size_t bytes);
+/* Sets w's date and today, from LEAT_DATE where that is given, else from the clock.  LEAT_EINVAL (LEAT_DATE is none). */
+int leat__chat_find_today(leat_chat_writer *w, leat_error *error);
 /* "July" */
 const char *leat__chat_month(int month);
 
@@ -53,6 +55,8 @@ const char *leat__chat_month(int month);
 void leat__chat_smollm3_system(leat_chat_writer *w, const char *system);
 /* Whether it thinks: it does unless the system message says "/no_think". */
 int leat__chat_smollm3_thinks(const char *system);
+/* Whether instructions must be given, as the model's own are not here: when it thinks. */
+int leat__chat_smollm3_lacks(const char *system);
 
 /* Fragments of templates that look like one of the formats and are not, ending with NULL. */
 extern const char *const leat__chat_foreign[];

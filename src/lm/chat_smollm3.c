@@ -1,7 +1,8 @@
-/* chat_smollm3.c - the system message of SmolLM3: metadata with today's date, the mode of reasoning, and instructions, the conversation's own or the model's.
+/* chat_smollm3.c - the system message of SmolLM3: metadata with today's date, the mode of reasoning, and instructions.
  *
  * A conversation's system message switches by words in it, which are taken out: "/no_think" and "/think" choose the mode, "/system_override" leaves all else out.  As in the
- * authors' template (huggingface.co/HuggingFaceTB/SmolLM3-3B) the metadata are not closed by <|im_end|>, an overriding message is.
+ * authors' template (huggingface.co/HuggingFaceTB/SmolLM3-3B) the metadata are not closed by <|im_end|>, an overriding message is.  Its long instructions for thinking aloud are
+ * not here: a conversation in that mode must bring some.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,15 +10,6 @@
 #include "lm/chat_format.h"
 
 static const char about[] = "You are a helpful AI assistant named SmolLM, trained by Hugging Face.";
-static const char about_thinking[] =
-    " Your role as an assistant involves thoroughly exploring questions through a systematic thinking process before providing the final precise and accurate solutions. "
-    "This requires engaging in a comprehensive cycle of analysis, summarizing, exploration, reassessment, reflection, backtracking, and iteration to develop well-considered "
-    "thinking process. Please structure your response into two main sections: Thought and Solution using the specified format: <think> Thought section </think> Solution section. "
-    "In the Thought section, detail your reasoning process in steps. Each step should include detailed considerations such as analysing questions, summarizing relevant findings, "
-    "brainstorming new ideas, verifying the accuracy of the current steps, refining any errors, and revisiting previous steps. In the Solution section, based on various attempts, "
-    "explorations, and reflections from the Thought section, systematically present the final solution that you deem correct. The Solution section should be logical, accurate, and "
-    "concise and detail necessary steps needed to reach the conclusion.";
-
 /* Taken out one after the other: what is left by the first may make up the second. */
 static const char *const switches[] = {"/no_think", "/think", "/system_override"};
 enum { MODES = 1, OVERRIDE = 2 };
@@ -50,6 +42,10 @@ static void put_text(leat_chat_writer *w, const char *text) { leat__chat_put(w, 
 
 int leat__chat_smollm3_thinks(const char *system) { return !system || !strstr(system, "/no_think"); }
 
+int leat__chat_smollm3_lacks(const char *system) {
+    return leat__chat_smollm3_thinks(system) && (!system || (!strstr(system, "/system_override") && !put_rest(NULL, system, MODES)));
+}
+
 void leat__chat_smollm3_system(leat_chat_writer *w, const char *system) {
     int  thinks = leat__chat_smollm3_thinks(system);
     char metadata[160];
@@ -62,9 +58,6 @@ void leat__chat_smollm3_system(leat_chat_writer *w, const char *system) {
     snprintf(metadata, sizeof metadata, "## Metadata\n\nKnowledge Cutoff Date: June 2025\nToday Date: %02d %s %d\nReasoning Mode: %s\n\n## Custom Instructions\n\n", w->date.day,
              leat__chat_month(w->date.month), w->date.year, thinks ? "/think" : "/no_think");
     put_text(w, metadata);
-    if (!system || !put_rest(w, system, MODES)) {
-        put_text(w, about);
-        if (thinks) put_text(w, about_thinking);
-    }
+    if (!system || !put_rest(w, system, MODES)) put_text(w, about);
     put_text(w, "\n\n");
 }

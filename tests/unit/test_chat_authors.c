@@ -332,19 +332,17 @@ static void test_dates_and_switches(void **state) {
         assert_string_equal(text, cases[i].text);
     }
     static const leat_chat_message hello[] = {{"user", "Hello"}, {"system", "late"}};
-    assert_int_equal(leat_chat_render("smollm3", NULL, hello, 1, LEAT_CHAT_PROMPT, text, sizeof text - 1, &bytes, &error), LEAT_OK);
-    text[bytes] = 0;
-    static const char begin[] = SMOLLM3("/think") "You are a helpful AI assistant named SmolLM, trained by Hugging Face. Your role ",
-                      end[] = "steps needed to reach the conclusion.\n\n<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n";
-    assert_memory_equal(text, begin, sizeof begin - 1);
-    assert_string_equal(text + bytes - (sizeof end - 1), end);
-    assert_int_equal(bytes, 1361);
+    static const leat_chat_message empty[] = {{"system", " /think "}, {"user", "Hello"}}, quiet[] = {{"system", "/no_think"}, {"user", "Hello"}};
+    for (int given = 0; given < 2; given++) { /* its instructions for thinking aloud are not known here */
+        assert_int_equal(leat_chat_render("smollm3", NULL, given ? empty : hello, 1 + given, LEAT_CHAT_PROMPT, text, sizeof text - 1, &bytes, &error), LEAT_EUNSUPPORTED);
+        assert_non_null(strstr(error.message, "--system"));
+    }
     assert_int_equal(leat_chat_render("smollm3", NULL, hello, 2, 0, text, sizeof text, &bytes, &error), LEAT_EUNSUPPORTED);
     assert_non_null(strstr(error.message, "in the first place only"));
     static const char *const wrong[] = {"today", "2024-13-01", "2024-02-09x", "2024-02", "2024-02-00"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         setenv("LEAT_DATE", wrong[i], 1);
-        assert_int_equal(leat_chat_render("smollm3", NULL, hello, 1, 0, text, sizeof text, &bytes, &error), LEAT_EINVAL);
+        assert_int_equal(leat_chat_render("smollm3", NULL, quiet, 2, 0, text, sizeof text, &bytes, &error), LEAT_EINVAL);
         assert_non_null(strstr(error.message, "LEAT_DATE"));
     }
     unsetenv("LEAT_DATE"); /* the clock's: what it gives is given by strftime too */
@@ -352,7 +350,7 @@ static void test_dates_and_switches(void **state) {
     struct tm local;
     char want[32];
     strftime(want, sizeof want, "Date: %d %B %Y\n", localtime_r(&now, &local));
-    assert_int_equal(leat_chat_render("smollm3", NULL, hello, 1, 0, text, sizeof text - 1, &again, &error), LEAT_OK);
+    assert_int_equal(leat_chat_render("smollm3", NULL, quiet, 2, 0, text, sizeof text - 1, &again, &error), LEAT_OK);
     text[again] = 0;
     assert_true(strstr(text, want) != NULL || (local.tm_hour == 23 && local.tm_min == 59));
 }
