@@ -3,7 +3,7 @@
  *   round   token t of X to 8 bits, as qmat.h says: fills all but split, pairs, grains and biases.  All variants give the same bits (only that of AVX2 fills twice and eights).
  *   rows    y[t * ldy + r] = W[r] . X[t], r < rows, t < act->n <= LEAT_QMAT_FEW; one entry for each of GGUF's numbers, NULL where there is no such format
  *
- * A row's value depends on the row and the token alone, not on its neighbours in the call.  Nothing is read behind the last row. */
+ * A value depends on its row, its token and, on x86, the number of tokens, not on the rows beside it.  Nothing is read behind the last row. */
 #ifndef LEAT_CPU_QDOT_H
 #define LEAT_CPU_QDOT_H
 

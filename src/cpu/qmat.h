@@ -10,7 +10,7 @@
  *   leat_qmat    W
  *   leat__qmat   rows [first, first + count) of Y: few tokens go row by row over W (bound by memory), many through panels of W that are unpacked once
  *
- * The value of Y[t][r] depends on W's row r, on X[t] and on whether there are few or many tokens (LEAT_QMAT_FEW), not on how rows are cut into calls.
+ * The value of Y[t][r] depends on W's row r, on X[t] and on how many tokens there are (on x86 each of the few, else whether few or many: LEAT_QMAT_FEW), not on how rows are cut into calls.
  * Reads up to LEAT_TAIL_BYTES behind X; never behind W (it lies in a file's mapping).  Tolerance against _ref: 1e-5 * sum |w x|,
  * where w counts with the offset that makes it unsigned (128 d in Q8_0, 8 d in Q4_0, ...).  Behind W lines are asked for, not read.
  * RT-safe: no allocation, no lock, no failure. */

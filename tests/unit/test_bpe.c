@@ -23,11 +23,12 @@ static void byte_letter(int byte, char text[8]) {
     else snprintf(text, 8, "%c%c", 0xC0 | code >> 6, 0x80 | (code & 63));
 }
 
+static leat_gguf *file; /* of the open tokenizer, which reads it */
+
 /* The bytes, and a space with the first byte of U+1000 to U+1FFF. */
 static leat_tokenizer *make_tokenizer(const char *pre) {
     static gguf_out o;
     char letter[8], pair[16];
-    leat_gguf *file;
     leat_tokenizer *t = NULL;
     leat_error error = {0};
     o.n = 0;
@@ -53,8 +54,12 @@ static leat_tokenizer *make_tokenizer(const char *pre) {
     g_text(&o, pair);
     g_pad(&o, 32);
     if (leat_gguf_open_memory(o.bytes, o.n, &file, &error) || leat_tokenizer_open(file, &t, &error)) fail_msg("%s: %s", pre, error.message);
-    leat_gguf_close(file);
     return t;
+}
+
+static void close_tokenizer(leat_tokenizer *t) {
+    leat_tokenizer_close(t);
+    leat_gguf_close(file);
 }
 
 static void expect(const leat_tokenizer *t, const char *text, const int32_t *ids, int64_t count) {
@@ -72,7 +77,7 @@ static void test_spaces(void **state) {
         leat_tokenizer *t = make_tokenizer(families[i]);
         EXPECT("a \xE1\xA0\x8E", 'a', SPACE_E1, 0xA0, 0x8E);
         EXPECT("a \xE1\x9A\x80" "b", 'a', ' ', 0xE1, 0x9A, 0x80, 'b'); /* U+1680 is a space: two of them, the last one apart */
-        leat_tokenizer_close(t);
+        close_tokenizer(t);
     }
 }
 
@@ -94,7 +99,7 @@ static void test_composed(void **state) {
         EXPECT("e\xCC\x81\xFF", 'e', 0xCC, 0x81, 0xFF);                 /* not UTF-8: as it is */
         EXPECT("\xC3\xA9", 0xC3, 0xA9);
         expect(t, "", NULL, 0);
-        leat_tokenizer_close(t);
+        close_tokenizer(t);
     }
 }
 
