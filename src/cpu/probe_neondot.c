@@ -1,24 +1,8 @@
 /* probe_neondot.c - peak of the 8-bit dot-product instruction. */
 #include "cpu/probe.h"
 
-#include <arm_neon.h>
-
-enum { CHAINS = 16 };
-
-static int int8_rounds(int64_t rounds) {
-    int32x4_t acc[CHAINS];
-    int8x16_t a = vdupq_n_s8(3), b = vdupq_n_s8(-2);
-#pragma GCC unroll 16
-    for (int i = 0; i < CHAINS; i++) acc[i] = vdupq_n_s32(i);
-    for (int64_t r = 0; r < rounds; r++) {
-#pragma GCC unroll 16
-        for (int i = 0; i < CHAINS; i++) acc[i] = vdotq_s32(acc[i], a, b);
-    }
-    int32x4_t sum = acc[0];
-#pragma GCC unroll 16
-    for (int i = 1; i < CHAINS; i++) sum = vaddq_s32(sum, acc[i]);
-    return vgetq_lane_s32(sum, 0);
-}
+#define DOT vdotq_s32
+#include "cpu/probe_dot_neon.h"
 
 void leat__probe_fill_neondot(leat_probe *probe) {
     probe->int8 = int8_rounds;

@@ -33,20 +33,6 @@ static inline __attribute__((always_inline)) void tile(int R, int32_t *y, int64_
         UNROLL for (int v = 0; v < 2; v++) _mm256_storeu_si256((__m256i *)(y + r * ldy + 8 * v), acc[r][v]);
 }
 
-static void rows_i16_avx2(int32_t *y, int64_t ldy, const int16_t *x, int64_t ldx, int64_t rows, const int64_t *offset, int segments, int64_t pairs,
-                          const int16_t *w, int64_t n, const int32_t *init) {
-    for (int64_t p = 0; p < n; p += LEAT_QROWS_PANEL) {
-        int64_t width = n - p < LEAT_QROWS_PANEL ? leat__qrows_round(n - p) : LEAT_QROWS_PANEL, r = 0;
-        for (; r + 4 <= rows; r += 4)
-            for (int64_t j = 0; j < width; j += 16)
-                tile(4, y + r * ldy + p + j, ldy, x + r * ldx, ldx, offset, segments, pairs, w + 2 * j, width, init ? init + p + j : NULL);
-        for (; r < rows; r++)
-            for (int64_t j = 0; j < width; j += 16)
-                tile(1, y + r * ldy + p + j, ldy, x + r * ldx, ldx, offset, segments, pairs, w + 2 * j, width, init ? init + p + j : NULL);
-        w += segments * pairs * 2 * width;
-    }
-}
-
 static inline __m256i quad(const uint8_t *x) {
     int32_t v;
     memcpy(&v, x, sizeof v);
@@ -73,19 +59,7 @@ static inline __attribute__((always_inline)) void tile_bytes(int R, int32_t *y, 
         UNROLL for (int v = 0; v < 2; v++) _mm256_storeu_si256((__m256i *)(y + r * ldy + 8 * v), acc[r][v]);
 }
 
-static void rows_u8s8_avx2(int32_t *y, int64_t ldy, const uint8_t *x, int64_t ldx, int64_t rows, const int64_t *offset, int segments, int64_t quads,
-                           const int8_t *w, int64_t n, const int32_t *init) {
-    for (int64_t p = 0; p < n; p += LEAT_QROWS_PANEL) {
-        int64_t width = n - p < LEAT_QROWS_PANEL ? leat__qrows_round(n - p) : LEAT_QROWS_PANEL, r = 0;
-        for (; r + 4 <= rows; r += 4)
-            for (int64_t j = 0; j < width; j += 16)
-                tile_bytes(4, y + r * ldy + p + j, ldy, x + r * ldx, ldx, offset, segments, quads, w + 4 * j, width, init + p + j);
-        for (; r < rows; r++)
-            for (int64_t j = 0; j < width; j += 16)
-                tile_bytes(1, y + r * ldy + p + j, ldy, x + r * ldx, ldx, offset, segments, quads, w + 4 * j, width, init + p + j);
-        w += segments * quads * 4 * width;
-    }
-}
+#include "cpu/qrows_tiles_tmpl.h"
 
 /* Two positions at once: their channels are interleaved to pairs.  Interleaving works inside 128-bit halves, so the low result holds
  * channels 0-3 and 8-11, the high one 4-7 and 12-15; weights are brought to that order as they are loaded. */
@@ -132,5 +106,5 @@ static void widen_i8_avx2(int16_t *y, const int8_t *x, int64_t n, int32_t zero) 
 }
 
 void leat__qrows_init_avx2(leat_qrows_kernels *table) {
-    *table = (leat_qrows_kernels){rows_i16_avx2, rows_u8s8_avx2, window_i16_avx2, widen_u8_avx2, widen_i8_avx2, LEAT_ISA_AVX2};
+    *table = (leat_qrows_kernels){rows_i16, rows_u8s8, window_i16_avx2, widen_u8_avx2, widen_i8_avx2, LEAT_ISA_AVX2};
 }
