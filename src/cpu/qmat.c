@@ -11,36 +11,50 @@ enum { GROUP = 32, PIECE = 16 };
 static int64_t groups_of(int64_t cols) { return (cols + 255) / 256 * 8; }
 static size_t aligned(size_t bytes) { return (bytes + LEAT_ALIGN - 1) / LEAT_ALIGN * LEAT_ALIGN; }
 
-size_t leat__qact_bytes(int64_t n, int64_t cols) {
-    size_t groups = (size_t)n * (size_t)groups_of(cols), few = (size_t)(n < LEAT_QMAT_FEW ? n : LEAT_QMAT_FEW) * (size_t)groups_of(cols);
-    return GROUP * groups + 4 * aligned(4 * groups) + aligned(groups / 2) + 5 * GROUP * few + aligned(16 * few) + 2 * aligned(8 * few) + aligned(4 * few) + LEAT_TAIL_BYTES;
-}
+/* Where the next bytes are handed out. */
+typedef struct cursor {
+    char  *memory; /* NULL: only counts */
+    size_t at;
+} cursor;
 
-/* The next `bytes` of the memory. */
-static void *take(char **at, size_t bytes) {
-    void *piece = *at;
-    *at += aligned(bytes);
+static void *take(cursor *c, size_t bytes) {
+    void *piece = c->memory ? c->memory + c->at : NULL;
+    c->at += aligned(bytes);
     return piece;
 }
 
+/* Of all groups, and of those of few tokens. */
+static void lay_out(leat_qact *act, cursor *c, size_t groups, size_t few) {
+    act->q = take(c, GROUP * groups);
+    act->scale = take(c, 4 * groups);
+    act->bias = take(c, 4 * groups);
+    act->sum = take(c, 4 * groups);
+    act->grain = take(c, 4 * groups);
+    act->unit = take(c, groups / 2);
+    act->split = take(c, GROUP * few);
+    act->pairs = take(c, GROUP * few);
+    act->fours = take(c, GROUP * few);
+    act->lack = take(c, 4 * few);
+    act->grains = take(c, 8 * few);
+    act->biases = take(c, 8 * few);
+    act->twice = take(c, 2 * GROUP * few);
+    act->eights = take(c, 16 * few);
+}
+
+/* Enough for any number of tokens up to n. */
+size_t leat__qact_bytes(int64_t n, int64_t cols) {
+    leat_qact act;
+    cursor    c = {NULL, 0};
+    size_t    groups = (size_t)groups_of(cols);
+    lay_out(&act, &c, (size_t)n * groups, (size_t)(n < LEAT_QMAT_FEW ? n : LEAT_QMAT_FEW) * groups);
+    return c.at + LEAT_TAIL_BYTES;
+}
+
 void leat__qact_init(leat_qact *act, void *memory, const float *x, int64_t n, int64_t cols, int64_t ld) {
-    size_t groups = (size_t)n * (size_t)groups_of(cols), few = n <= LEAT_QMAT_FEW ? groups : 0;
-    char  *at = memory;
+    cursor c = {memory, 0};
+    size_t groups = (size_t)n * (size_t)groups_of(cols);
     *act = (leat_qact){.n = n, .cols = cols, .ld = ld, .groups = groups_of(cols), .x = x};
-    act->q = take(&at, GROUP * groups);
-    act->scale = take(&at, 4 * groups);
-    act->bias = take(&at, 4 * groups);
-    act->sum = take(&at, 4 * groups);
-    act->grain = take(&at, 4 * groups);
-    act->unit = take(&at, groups / 2);
-    act->split = take(&at, GROUP * few);
-    act->pairs = take(&at, GROUP * few);
-    act->fours = take(&at, GROUP * few);
-    act->lack = take(&at, 4 * few);
-    act->grains = take(&at, 8 * few);
-    act->biases = take(&at, 8 * few);
-    act->twice = take(&at, 2 * GROUP * few);
-    act->eights = take(&at, 16 * few);
+    lay_out(act, &c, groups, n <= LEAT_QMAT_FEW ? groups : 0);
 }
 
 int leat__qact_wanted(int type) { return type != 0 && type != 1 && type != 30; }
